@@ -1,4 +1,4 @@
-"""The one exception that speaks to the user."""
+"""What a fusion can end with besides a fused image."""
 
 
 class FusionError(ValueError):
@@ -6,3 +6,7 @@ class FusionError(ValueError):
 
     Front ends show the text as it is; the cause, if there is one, goes to the log.
     """
+
+
+class FusionCancelled(Exception):  # noqa: N818 - a decision of the user, not an error
+    """The user stopped the fusion; nothing was written."""

@@ -1,0 +1,16 @@
+"""Fusion losses without ground truth: ``loss(fused (B, 1, H, W), sources (B, N, H, W)) -> scalar``."""
+
+from volfuse.losses.composite import WeightedSumLoss
+from volfuse.losses.gradient import GradientLoss, gradient_loss
+from volfuse.losses.intensity import IntensityLoss, intensity_loss
+from volfuse.losses.structural import SSIMLoss, ssim_loss
+
+__all__ = [
+    "GradientLoss",
+    "IntensityLoss",
+    "SSIMLoss",
+    "WeightedSumLoss",
+    "gradient_loss",
+    "intensity_loss",
+    "ssim_loss",
+]

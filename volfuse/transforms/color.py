@@ -1,0 +1,91 @@
+"""Colour: lookup tables, RGB to YCbCr and back, and the chroma of several sources.
+
+Only luminance is fused. Colour travels beside it as two chroma planes and is put back afterwards, so the
+hue of a PET map survives whatever network did the fusing.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from volfuse.errors import FusionError
+
+# ITU-R BT.601 luma weights in the full-range form of JPEG (JFIF 1.02): Y 0..1, Cb and Cr centred on 0.
+RED, GREEN, BLUE = 0.299, 0.587, 0.114
+
+
+def rgb_to_ycbcr(rgb: Tensor) -> Tensor:
+    """Convert RGB (..., 3 as the first axis) 0..1 to Y 0..1 and Cb, Cr -0.5..0.5, same shape (3, ...)."""
+    red, green, blue = rgb
+    luminance = RED * red + GREEN * green + BLUE * blue
+    return torch.stack(
+        [luminance, (blue - luminance) / (2 * (1 - BLUE)), (red - luminance) / (2 * (1 - RED))]
+    )
+
+
+def ycbcr_to_rgb(ycbcr: Tensor) -> Tensor:
+    """Invert :func:`rgb_to_ycbcr`; (3, ...) to (3, ...), clipped to 0..1 where no RGB colour exists."""
+    luminance, blue_difference, red_difference = ycbcr
+    red = luminance + 2 * (1 - RED) * red_difference
+    blue = luminance + 2 * (1 - BLUE) * blue_difference
+    green = (luminance - RED * red - BLUE * blue) / GREEN
+    return torch.stack([red, green, blue]).clamp_(0, 1)
+
+
+def color_table(colormap: str | Sequence[Sequence[float]] | np.ndarray) -> Tensor:
+    """Return a lookup table (256, 3) of RGB values 0..1.
+
+    Args:
+        colormap: the name of a matplotlib colour map, or a table of 256 RGB rows (0..1, or integers 0..255).
+
+    Raises:
+        FusionError: for an unknown name or a table of another shape or range.
+    """
+    if isinstance(colormap, str):
+        from matplotlib import colormaps  # noqa: PLC0415 - slow to import, needed for names alone
+
+        if colormap not in colormaps:
+            raise FusionError(
+                f"There is no colour map '{colormap}'; use a matplotlib name such as 'hot', 'inferno' or 'jet'."
+            )
+        return torch.from_numpy(colormaps[colormap](np.arange(256) / 255)[:, :3]).float()
+    table = np.asarray(colormap)
+    if np.issubdtype(table.dtype, np.integer):
+        table = table / 255
+    if table.shape != (256, 3) or not ((table >= 0) & (table <= 1)).all():
+        raise FusionError(
+            f"A colour table needs 256 rows of red, green and blue within 0..1 (or integers 0..255), "
+            f"not shape {table.shape}."
+        )
+    return torch.from_numpy(table.astype(np.float32))
+
+
+def apply_table(values: Tensor, table: Tensor) -> Tensor:
+    """Look values (...) 0..1 up in ``table`` (256, C); returns (C, ...).
+
+    Entry ``floor(256 v)`` as VTK and matplotlib do, so the colours are those a viewer shows.
+    """
+    index = (values * 256).long().clamp_(0, 255)
+    return torch.stack([column[index] for column in table.to(values).unbind(1)])
+
+
+def combine_chroma(chromas: Sequence[Tensor]) -> Tensor:
+    r"""Join the chroma planes of several coloured sources into one pair of planes.
+
+    .. math:: C = \frac{\sum_i C_i |C_i|}{\sum_i |C_i|}
+
+    with chroma centred on 0 (Prabhakar et al. 2017, DeepFuse, eq. 6). One coloured source keeps its chroma.
+
+    Args:
+        chromas: tensors (2, ...) of Cb and Cr, -0.5..0.5, all of one shape.
+
+    Returns:
+        A tensor (2, ...), -0.5..0.5.
+    """
+    if len(chromas) == 1:
+        return chromas[0]
+    stacked = torch.stack(list(chromas))
+    weights = stacked.abs()
+    return (stacked * weights).sum(0) / weights.sum(0).clamp_min(1e-6)
