@@ -1,0 +1,104 @@
+"""The list of all metrics: what tables, documentation, tests and the evaluation iterate over."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from volfuse.metrics import contrast, correlation, edges, information
+from volfuse.metrics.inputs import is_published
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric with what a reader of a table must know about it.
+
+    Attributes:
+        name: the key in :data:`METRICS`.
+        label: the column title of tables.
+        function: ``function(fused (B, 1, H, W), sources (B, N, H, W)) -> (B,)``.
+        value_range: the possible values, as text.
+        identical: the value if the fused image and all sources are the same image, as text.
+        higher_is_better: the direction of the arrow in tables.
+        differentiable: whether gradients flow to the fused image.
+        published: what ``convention="published"`` computes instead; empty if there is no difference.
+    """
+
+    name: str
+    label: str
+    function: Callable[..., Tensor]
+    value_range: str
+    identical: str
+    higher_is_better: bool = True
+    differentiable: bool = True
+    published: str = ""
+
+    def __call__(self, fused: Tensor, sources: Tensor, *, convention: str = "reference") -> Tensor:
+        """Compute the metric, shape (B,), under ``"reference"`` or ``"published"`` arithmetic."""
+        if is_published(convention) and self.published:
+            return self.function(fused, sources, convention=convention)
+        return self.function(fused, sources)
+
+
+_ALL = (
+    Metric("en", "EN", information.entropy, "0..8 bits", "H(F)", differentiable=False),
+    Metric("sd", "SD", contrast.standard_deviation, "0..127.5 grey levels", "SD of the image"),
+    Metric(
+        "sf",
+        "SF",
+        contrast.spatial_frequency,
+        "0..360.6 grey levels",
+        "SF of the image",
+        published="differences and squares wrap around modulo 256",
+    ),
+    Metric(
+        "ag",
+        "AG",
+        contrast.average_gradient,
+        "0..255 grey levels",
+        "AG of the image",
+        published="differences and squares wrap around modulo 256",
+    ),
+    Metric("mi", "MI", information.mutual_information, "0..8N bits", "N H(F)", differentiable=False),
+    Metric(
+        "mi_nats",
+        "MI (nats)",
+        information.mutual_information_nats,
+        "0..5.55N nats",
+        "N H(F)",
+        differentiable=False,
+    ),
+    Metric("nmi", "NMI", information.normalised_mutual_information, "0..N", "N", differentiable=False),
+    Metric(
+        "qncie",
+        "Q_NCIE",
+        information.nonlinear_correlation_information_entropy,
+        "0.80..1",
+        "depends on H(F)",
+        differentiable=False,
+    ),
+    Metric("cc", "CC", correlation.correlation_coefficient, "-1..1", "1"),
+    Metric(
+        "scd",
+        "SCD",
+        correlation.sum_of_correlations_of_differences,
+        "-2..2",
+        "0",
+        published="sum of the correlations with the sources, N times CC",
+    ),
+    Metric("qabf", "Q^AB/F", edges.edge_preservation, "0..0.975", "0.975"),
+)
+
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+"""Every metric by name, in the order of the tables."""
+
+
+def find_metric(name: str) -> Metric:
+    """The metric with this name.
+
+    Raises:
+        ValueError: no metric has this name.
+    """
+    if name not in METRICS:
+        raise ValueError(f"no metric is called {name!r}; choose one of {', '.join(METRICS)}.")
+    return METRICS[name]
