@@ -1,0 +1,169 @@
+"""The catalogue: find, check, load and pack the MONAI bundles that volfuse fuses with.
+
+A bundle is a folder ``NAME/`` with ``configs/inference.json`` and trained weights; nothing else has to be
+told to any front end for a new network to appear there.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.bundle import ConfigParser
+from torch import nn
+
+from volfuse.errors import FusionError
+
+REQUIRED_FILES = (
+    "LICENSE",
+    "configs/metadata.json",
+    "configs/inference.json",
+    "configs/train.json",
+    "configs/evaluate.json",
+    "configs/multi_gpu_train.json",
+    "configs/logging.conf",
+    "docs/README.md",
+    "models/model.pt",
+)
+_PACKAGE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One MONAI bundle folder.
+
+    Args:
+        root: the folder that holds ``configs`` and ``models``; its name is the model's name.
+    """
+
+    root: Path
+
+    @property
+    def name(self) -> str:
+        """The name users choose the model by."""
+        return self.root.name
+
+    @cached_property
+    def metadata(self) -> Mapping[str, Any]:
+        """``configs/metadata.json``."""
+        return json.loads((self.root / "configs" / "metadata.json").read_text())
+
+    @property
+    def num_sources(self) -> int:
+        """How many source images the network takes."""
+        return self.metadata["network_data_format"]["inputs"]["image"]["num_channels"]
+
+    @property
+    def weights(self) -> Path:
+        """The file of trained weights."""
+        return self.root / "models" / "model.pt"
+
+    def parser(self, **values: Any) -> ConfigParser:
+        """Return the parsed ``configs/inference.json`` with ``values`` put in place of top-level entries.
+
+        Strings in a configuration can be code: pass objects or words of this library, never text of a user.
+        """
+        parser = ConfigParser()
+        parser.read_config(str(self.root / "configs" / "inference.json"))
+        parser["bundle_root"] = str(self.root)
+        for key, value in values.items():
+            if key not in parser.config:
+                raise KeyError(f"{self.name}/configs/inference.json has no entry '{key}'")
+            parser[key] = value
+        return parser
+
+    def load_network(self, device: torch.device) -> nn.Module:
+        """Return the trained network on ``device``, ready for inference.
+
+        Raises:
+            FusionError: if the weights are missing, damaged or those of another network.
+        """
+        if not self.weights.is_file():
+            raise FusionError(
+                f"The weights of {self.name} are missing; put them at {self.weights} or install volfuse again."
+            )
+        network = self.parser(device=device).get_parsed_content("network")
+        try:
+            network.load_state_dict(torch.load(self.weights, map_location=device, weights_only=True))
+        except Exception as error:  # a damaged file can raise nearly anything
+            raise FusionError(
+                f"The weights of {self.name} are damaged or belong to another version; install volfuse again."
+            ) from error
+        return network.eval()
+
+    def weights_hash(self) -> str:
+        """Return the SHA-256 of the weights file in hexadecimal."""
+        return hashlib.sha256(self.weights.read_bytes()).hexdigest()
+
+
+def catalogue() -> dict[str, Bundle]:
+    """Return all bundles by name: those in ``VOLFUSE_BUNDLES`` (folders, separated as in PATH), then ours."""
+    extra = os.environ.get("VOLFUSE_BUNDLES", "")
+    folders = [Path(folder) for folder in extra.split(os.pathsep) if folder] + [_shipped_bundles()]
+    found: dict[str, Bundle] = {}
+    for folder in folders:
+        for metadata in sorted(folder.glob("*/configs/metadata.json")):
+            root = metadata.parent.parent
+            found.setdefault(root.name, Bundle(root))
+    return found
+
+
+def find(name: str) -> Bundle:
+    """Return the bundle called ``name``.
+
+    Raises:
+        FusionError: if there is none.
+    """
+    known = catalogue()
+    if name not in known:
+        raise FusionError(
+            f"There is no model '{name}'; choose one of: {', '.join(known) or 'none installed'}."
+        )
+    return known[name]
+
+
+def validate(bundle: Bundle) -> list[str]:
+    """Check files, properties and agreement of a bundle; returns one sentence per problem, or nothing."""
+    problems = [f"{name} is missing" for name in REQUIRED_FILES if not (bundle.root / name).is_file()]
+    if problems:
+        return problems
+    configs = {
+        name: json.loads((bundle.root / "configs" / f"{name}.json").read_text())
+        for name in ("train", "inference")
+    }
+    if configs["train"]["network_def"] != configs["inference"]["network_def"]:
+        problems.append("train.json and inference.json describe different networks")
+    if (recorded := bundle.metadata["weights"]["sha256"]) != bundle.weights_hash():
+        problems.append(f"models/model.pt is not the file that metadata.json records ({recorded[:12]}...)")
+    if scripts := [path.name for path in bundle.root.rglob("*.py")]:
+        problems.append(f"a bundle holds no Python, but this one has {', '.join(scripts)}")
+    return problems
+
+
+def pack(bundle: Bundle, folder: Path) -> Path:
+    """Write ``NAME_vVERSION.zip`` with the bundle and this library inside; returns its path.
+
+    The library lies in the bundle folder, which ``monai.bundle run`` puts on Python's path, so the archive
+    runs where volfuse is not installed.
+    """
+    stem = f"{bundle.name}_v{bundle.metadata['version']}"
+    no_caches = shutil.ignore_patterns("__pycache__", "monai_bundles", "runs", "eval")
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        copy = Path(scratch) / "content" / bundle.name
+        shutil.copytree(bundle.root, copy, ignore=no_caches)
+        shutil.copytree(_PACKAGE, copy / _PACKAGE.name, ignore=no_caches)
+        archive = shutil.make_archive(str(Path(scratch) / stem), "zip", copy.parent)
+        return Path(archive).replace(folder / f"{stem}.zip")
+
+
+def _shipped_bundles() -> Path:
+    """Bundles lie inside an installed package, and beside it in a checkout."""
+    installed = _PACKAGE / "monai_bundles"
+    return installed if installed.is_dir() else _PACKAGE.parent / "monai_bundles"

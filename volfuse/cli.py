@@ -1,0 +1,181 @@
+"""The ``volfuse`` command. torch and MONAI load only when a command needs them."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from volfuse.errors import FusionError
+
+NOT_A_DEVICE = "For research. Not a medical device: do not use for diagnosis."
+_BAD_INPUT = 2
+
+app = typer.Typer(
+    name="volfuse",
+    help=f"Fuse co-registered medical images into one. {NOT_A_DEVICE}",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+_out = Console()
+_err = Console(stderr=True)
+
+
+class PlaneName(StrEnum):
+    """Slice planes as choices of the command line."""
+
+    axial = "axial"
+    coronal = "coronal"
+    sagittal = "sagittal"
+
+
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show the log.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
+Model = Annotated[str, typer.Option(help="A name that `volfuse models` lists.")]
+
+
+@app.command()
+def fuse(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Images of one patient: NIfTI, NRRD, MHA, PNG, TIFF or a DICOM folder. The first is the reference."
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Fused image: .nii.gz, .nii, .nrrd, .mha, .png or .tif.")
+    ],
+    model: Model = "lightfusionnet",
+    window: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Intensity window, once for all sources or once for each: auto, ct-brain, ct-bone, "
+            "ct-soft-tissue, mr, pet, W80/L40, -160:240, p1:p99."
+        ),
+    ] = None,
+    colormap: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Colour map (matplotlib name): once for the last source, or once for each with 'none' for grey."
+        ),
+    ] = None,
+    plane: Annotated[PlaneName, typer.Option(help="The slices that are fused.")] = PlaneName.axial,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Slices at a time; by default chosen by device.")
+    ] = None,
+    device: Device = "auto",
+    verbose: Verbose = False,
+) -> None:
+    """Fuse images into one on the grid of the first."""
+    with _one_sentence(verbose):
+        from volfuse.pipeline import FusionOptions, FusionPipeline
+        from volfuse.transforms.files import check_output, write_image
+
+        check_output(output, sources)
+        options = FusionOptions(
+            windows=window or "auto",
+            colormaps=_per_source(colormap, len(sources)),
+            plane=plane.value,
+            batch_size=batch_size,
+        )
+        pipeline = FusionPipeline(model, device)
+        with _progress_bar() as progress:
+            fused = pipeline.fuse(sources, options, progress)
+        _out.print(f"Fused image: {write_image(fused, output)}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def models(verbose: Verbose = False) -> None:
+    """List the models to fuse with."""
+    with _one_sentence(verbose):
+        from volfuse.bundles import catalogue
+
+        table = Table("Model", "Version", "Images", "What it is")
+        for name, bundle in catalogue().items():
+            facts = bundle.metadata
+            table.add_row(name, facts["version"], str(bundle.num_sources), facts["description"])
+        _out.print(table)
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the images.")] = Path("demo"),
+    model: Model = "lightfusionnet",
+    device: Device = "auto",
+    verbose: Verbose = False,
+) -> None:
+    """Fuse a real T1 volume with a simulated PET and draw the result.
+
+    The T1 is the MNI152 template; it is fetched once as part of the nilearn package, through pip.
+    """
+    with _one_sentence(verbose):
+        from volfuse.data.demo import write_demo_pair
+        from volfuse.evaluation.figures import draw_case
+        from volfuse.pipeline import FusionOptions, FusionPipeline
+        from volfuse.transforms.files import write_image
+
+        output.mkdir(parents=True, exist_ok=True)
+        pair = write_demo_pair(output)
+        options = FusionOptions(windows=["mr", "pet"], colormaps=[None, "afmhot"])
+        with _progress_bar() as progress:
+            fused = FusionPipeline(model, device).fuse(pair, options, progress)
+        volume = write_image(fused, output / "fused.nii.gz")
+        figure = draw_case(pair, volume, options, output / "demo.png")
+        for title, path in (
+            ("T1", pair[0]),
+            ("Simulated PET", pair[1]),
+            ("Fused", volume),
+            ("Picture", figure),
+        ):
+            _out.print(f"{title + ':':<15}{path}", soft_wrap=True, highlight=False)
+        _out.print(NOT_A_DEVICE)
+
+
+def main() -> None:
+    """Entry point of the installed command."""
+    app()
+
+
+def _per_source(colormap: list[str] | None, num_sources: int) -> list[str | None] | None:
+    if not colormap:
+        return None
+    names = [None if name.lower() == "none" else name for name in colormap]
+    return [None] * (num_sources - 1) + names if len(names) == 1 else names
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Callable[[int, int], None]]:
+    columns = (
+        TextColumn("Fusing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("slices"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_err, transient=True) as bar:
+        task = bar.add_task("slices", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def _one_sentence(verbose: bool) -> Iterator[None]:
+    """Show an error of the input as its sentence, exit code 2; the trace is in the log (``-v``)."""
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.ERROR, format="%(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        yield
+    except FusionError as error:
+        logging.getLogger("volfuse").info("Details:", exc_info=error)
+        _err.print(f"Error: {error}", soft_wrap=True, highlight=False, markup=False)
+        raise typer.Exit(_BAD_INPUT) from error
+    except MemoryError as error:
+        _err.print("Error: There is too little memory for these images; close other programs or crop them.")
+        raise typer.Exit(_BAD_INPUT) from error

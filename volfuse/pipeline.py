@@ -1,0 +1,156 @@
+"""The one way an image is fused: what a bundle's ``inference.json`` says, from files to a fused image."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.data import MetaTensor
+from monai.transforms import Compose
+
+from volfuse.bundles import find
+from volfuse.errors import FusionError
+from volfuse.transforms import PLANES, SaveFusedd, Window, color_table
+from volfuse.transforms.grid import Plane
+from volfuse.transforms.luminance import Colormap
+
+DEFAULT_MODEL = "lightfusionnet"
+
+
+@dataclass(frozen=True)
+class FusionOptions:
+    """What a user may choose for one fusion.
+
+    Args:
+        windows: one intensity window for all sources or one each, as text (``"auto"``, ``"ct-brain"``,
+            ``"W80/L40"``, ``"p1:p99"``) or ``Window``.
+        colormaps: nothing, or per source ``None`` (grey), a matplotlib name or a 256x3 table.
+        plane: the slices that are fused: ``"axial"``, ``"coronal"`` or ``"sagittal"``.
+        batch_size: slices at a time; ``None`` chooses by device.
+    """
+
+    windows: str | Window | Sequence[str | Window] = "auto"
+    colormaps: Sequence[Colormap | None] | None = None
+    plane: Plane = "axial"
+    batch_size: int | None = None
+
+    def config_values(self, num_sources: int) -> dict[str, Any]:
+        """Return these options as checked values for a bundle's configuration: objects, no user text.
+
+        Raises:
+            FusionError: if an option is unknown or does not fit the number of sources.
+        """
+        windows = [self.windows] if isinstance(self.windows, str | Window) else list(self.windows)
+        if len(windows) == 1:
+            windows *= num_sources
+        if self.plane not in PLANES:
+            raise FusionError(f"'{self.plane}' is no slice plane; use {', '.join(PLANES)}.")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise FusionError(f"The batch size must be 1 or more, not {self.batch_size}.")
+        tables = self.colormaps and [
+            None if colormap is None else color_table(colormap).numpy() for colormap in self.colormaps
+        ]
+        return {
+            "windows": [Window.parse(window) if isinstance(window, str) else window for window in windows],
+            "colormaps": tables,
+            "plane": self.plane,
+            "batch_size": self.batch_size,
+        }
+
+
+class FusionPipeline:
+    """A model in memory, ready to fuse one case after another.
+
+    Args:
+        model: a name in the catalogue.
+        device: ``"auto"`` (a GPU if there is one), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
+
+    Raises:
+        FusionError: if there is no such model or device, or its weights are missing or damaged.
+    """
+
+    def __init__(self, model: str = DEFAULT_MODEL, device: str = "auto") -> None:
+        self._bundle = find(model)
+        self._device = _choose_device(device)
+        self._network = self._bundle.load_network(self._device)
+
+    def fuse(
+        self,
+        sources: Sequence[str | Path],
+        options: FusionOptions | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> MetaTensor:
+        """Fuse image files; the first is the reference whose grid and frame the result has.
+
+        Args:
+            sources: image files or DICOM folders, as many as the model takes.
+            options: see :class:`FusionOptions`.
+            progress: called as ``progress(slices_done, slices_in_all)``.
+            should_stop: asked before every batch of slices.
+
+        Returns:
+            uint8, (1, X, Y, Z) or true-colour (3, X, Y, Z), on the reference's grid.
+
+        Raises:
+            FusionError: one sentence on what is wrong with the input and what to do.
+            FusionCancelled: when ``should_stop`` says so.
+        """
+        wanted = self._bundle.num_sources
+        if len(sources) != wanted:
+            raise FusionError(f"{self._bundle.name} fuses {wanted} images, but {len(sources)} are given.")
+        keys = [f"source_{number}" for number in range(wanted)]
+        parser = self._bundle.parser(
+            sources=keys,
+            device=self._device,
+            progress=progress,
+            should_stop=should_stop,
+            **(options or FusionOptions()).config_values(wanted),
+        )
+        with _plain_errors():
+            case = parser.get_parsed_content("preprocessing")(dict(zip(keys, sources, strict=True)))
+            inferer = parser.get_parsed_content("inferer")
+            case["pred"] = inferer(case["image"][None], self._network)[0]
+            return _without_saving(parser.get_parsed_content("postprocessing"))(case)["pred"]
+
+
+def fuse(
+    sources: Sequence[str | Path],
+    model: str = DEFAULT_MODEL,
+    options: FusionOptions | None = None,
+    device: str = "auto",
+) -> MetaTensor:
+    """Fuse image files once; see :class:`FusionPipeline`, which keeps the model for the next case."""
+    return FusionPipeline(model, device).fuse(sources, options)
+
+
+def _choose_device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise FusionError(f"The device '{name}' is not available here; use 'auto' or 'cpu'.") from error
+    return device
+
+
+def _without_saving(postprocessing: Compose) -> Compose:
+    """Where the result goes is the caller's matter, not the bundle's."""
+    return Compose([step for step in postprocessing.transforms if not isinstance(step, SaveFusedd)])
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Let a FusionError out of the RuntimeErrors that MONAI wraps around it."""
+    try:
+        yield
+    except RuntimeError as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, FusionError):
+            cause = cause.__cause__
+        if cause is None:
+            raise
+        raise cause from error
