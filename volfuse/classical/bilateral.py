@@ -2,11 +2,12 @@
 
 Li, Zhou, Tan et al. 2021, "Multimodal medical image fusion based on joint bilateral filter and local gradient
 energy", Information Sciences 569, doi:10.1016/j.ins.2021.04.052; the table of the CSAFusion paper calls it INS.
-All constants are the authors'.
+The constants are those of the authors' public program.
 
 The joint bilateral filter (Petschnigg et al. 2004) is guided by the Gaussian-smoothed source, as in the
-rolling guidance filter of Zhang et al. 2014: small structures vanish, large edges return. The authors' public
-program stops one pass earlier, at the Gaussian. It also gives ties to the second source; here the tied share.
+rolling guidance filter of Zhang et al. 2014: small structures vanish, large edges return. The program
+differs in three ways: it stops one pass earlier, at the Gaussian; its gradient is a backward difference, which shifts
+the choice by half a pixel; and a tie goes to the second source instead of being shared.
 """
 
 import torch
@@ -62,7 +63,7 @@ def joint_bilateral_filter(images: Tensor, guide: Tensor) -> Tensor:
 def local_gradient_energy(structure: Tensor) -> Tensor:
     """Salience of the structure tensor times the mean magnitude around, (B, N, H, W) -> (B, N, H, W).
 
-    At a single pixel the structure tensor has rank one, so the paper's salience of its eigenvalues,
+    At a single pixel the structure tensor has rank one, so the authors' salience of its eigenvalues,
     ``sqrt((l1 + l2)^2 + (l1 - l2)^2 / 2)``, is the squared gradient up to a factor that no comparison sees.
     """
     horizontal, vertical = sobel(structure)
