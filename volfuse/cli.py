@@ -159,7 +159,7 @@ def _progress_bar() -> Iterator[Callable[[int, int], None]]:
         TextColumn("slices"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=_err, transient=True) as bar:
+    with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as bar:
         task = bar.add_task("slices", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 

@@ -102,7 +102,9 @@ def _normalised_information(first: Tensor, second: Tensor) -> Tensor:
     bound = (both - neither).clamp(min=0)
     joint = mixture * bound + ((1 - mixture) * first)[:, None] * second
     entropies = _entropy(first) + _entropy(second)
-    return 2 * (entropies - _entropy(joint.flatten(0, 1))) / entropies
+    shared = entropies - _entropy(joint.flatten(0, 1))
+    # Two single bright pixels have no entropy at all, so nothing to share.
+    return torch.where(entropies > 0, 2 * shared / entropies.where(entropies > 0, 1), 0)
 
 
 def _distribution(features: Tensor) -> Tensor:
