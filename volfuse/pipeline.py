@@ -73,7 +73,7 @@ class FusionPipeline:
 
     def __init__(self, model: str = DEFAULT_MODEL, device: str = "auto") -> None:
         self._bundle = find(model)
-        self._device = _choose_device(device)
+        self._device = choose_device(device)
         self._network = self._bundle.load_network(self._device)
 
     def fuse(
@@ -126,7 +126,12 @@ def fuse(
     return FusionPipeline(model, device).fuse(sources, options)
 
 
-def _choose_device(name: str) -> torch.device:
+def choose_device(name: str) -> torch.device:
+    """Return the device called ``name``; ``"auto"`` is a GPU if there is one.
+
+    Raises:
+        FusionError: if it is not available.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -3,11 +3,12 @@
 import torch
 from torch import Tensor
 
+from volfuse.metrics.arithmetic import safe_sqrt
 from volfuse.metrics.inputs import grey_levels, is_published, prepare
 
 
 def standard_deviation(fused: Tensor, sources: Tensor) -> Tensor:
-    r"""SD: :math:`\sqrt{\frac{1}{HW} \sum (F - \bar F)^2}` (Rao 1997, Meas. Sci. Technol. 8).
+    r"""SD: :math:`\sqrt{\frac{1}{HW} \sum (F - \bar F)^2}`.
 
     Range 0..127.5 grey levels, higher is better (more contrast); a constant image gives 0, identical inputs the
     value of the source. CrossFuse's table lacks the 1/(HW) and is on 0..1.
@@ -29,7 +30,7 @@ def spatial_frequency(fused: Tensor, sources: Tensor, *, convention: str = "refe
     fused, _ = prepare(fused, sources)
     image = _eight_bit(fused) if wraps else 255 * fused
     squares = [(image.diff(dim=dim) ** 2).to(fused.dtype).mean(dim=(1, 2, 3)) for dim in (2, 3)]
-    return _safe_sqrt(squares[0] + squares[1])
+    return safe_sqrt(squares[0] + squares[1])
 
 
 def average_gradient(fused: Tensor, sources: Tensor, *, convention: str = "reference") -> Tensor:
@@ -44,7 +45,7 @@ def average_gradient(fused: Tensor, sources: Tensor, *, convention: str = "refer
     fused, _ = prepare(fused, sources)
     image = _eight_bit(fused) if wraps else 255 * fused
     squared = sum(_central_difference(image, dim) ** 2 for dim in (2, 3))
-    return _safe_sqrt(squared.to(fused.dtype) / 2).mean(dim=(1, 2, 3))
+    return safe_sqrt(squared.to(fused.dtype) / 2).mean(dim=(1, 2, 3))
 
 
 def _eight_bit(fused: Tensor) -> Tensor:
@@ -59,9 +60,3 @@ def _central_difference(image: Tensor, dim: int) -> Tensor:
     first = image.narrow(dim, 1, 1) - image.narrow(dim, 0, 1)
     last = image.narrow(dim, size - 1, 1) - image.narrow(dim, size - 2, 1)
     return torch.cat([first, inner, last], dim=dim)
-
-
-def _safe_sqrt(squares: Tensor) -> Tensor:
-    """Square root with the gradient 0, not NaN, where there is no step at all."""
-    positive = squares > 0
-    return squares.where(positive, 1).sqrt() * positive

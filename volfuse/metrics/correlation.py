@@ -25,7 +25,7 @@ def sum_of_correlations_of_differences(
 
     .. math:: SCD = r(F - B, A) + r(F - A, B)
 
-    (Aslantas and Bendes 2015, AEU Int. J. Electron. Commun. 69, eqs. 1 to 3; averaged over the pairs if there are
+    (Aslantas and Bendes 2015, AEU Int. J. Electron. Commun. 69; averaged over the pairs if there are
     more than two sources). Range -2..2, higher is better; identical inputs give 0, because a zero difference
     correlates with nothing. ``convention="published"``: the SCD columns of TAFIE and LightFusionNet are
     :math:`\sum_i r(F, I_i)`, N times CC.

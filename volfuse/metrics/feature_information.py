@@ -8,10 +8,10 @@ independent one with the most dependent one (Frechet's bound), such that the cor
     r_{ij} = \varphi\, u_{ij} + (1 - \varphi)\, p_i q_j, \qquad
     FMI = \frac{1}{N} \sum_n \mathrm{mean}_{windows} \frac{2\, I(p; q)}{H(p) + H(q)}
 
-(Haghighat, Aghagolzadeh and Seyedarabi 2011, Comput. Electr. Eng. 37, eqs. 5 to 16; in windows of 3x3: Haghighat and
-Razian 2014, Fast-FMI, AICT). Range 0..1, higher is better; identical inputs give 1. A window that is flat in one image only
-gives 0. Not differentiable. The images are rounded to 8 bits. Public code numbers the pixels of a window down the
-columns, so FMI of transposed images differs by up to 0.03, and so does code that numbers them along the rows.
+(Haghighat, Aghagolzadeh and Seyedarabi 2011, Comput. Electr. Eng. 37; in windows of 3x3: Haghighat and Razian 2014,
+Fast-FMI, AICT). Range 0..1, higher is better; identical inputs give 1. A window that is flat in one image only
+gives 0. Not differentiable: the images are rounded to 8 bits. As in the authors' code the pixels of a window are
+numbered down the columns; along the rows, or for transposed images, values are up to 0.03 lower on CT and MR.
 """
 
 from collections.abc import Callable
@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from volfuse.metrics import feature_maps
+from volfuse.metrics.arithmetic import safe_ratio
 from volfuse.metrics.inputs import grey_levels, prepare
 
 WINDOW = 3
@@ -75,7 +76,7 @@ def _mean_information(first: Tensor, second: Tensor) -> Tensor:
     flat = (first.amax(dim=0) == first.amin(dim=0)) | (second.amax(dim=0) == second.amin(dim=0))
     undecided = ~(equal | flat)
     # Chunks of 81 cells per window that stay in a processor's cache are twice as fast.
-    chunk = 2048 if first.device.type == "cpu" else 65536
+    chunk = 8192 if first.device.type == "cpu" else 65536
     pairs = zip(
         first[:, undecided].split(chunk, dim=1), second[:, undecided].split(chunk, dim=1), strict=True
     )
@@ -97,19 +98,20 @@ def _normalised_information(first: Tensor, second: Tensor) -> Tensor:
     # exceeds the product of the single ones.
     most = both.sum(dim=(0, 1)) - first_cumulative.sum(dim=0) * second_cumulative.sum(dim=0)
     deviations = _position_variance(first) * _position_variance(second)
-    mixture = torch.where(most > 0, correlation.abs() * deviations.sqrt() / most.where(most > 0, 1), 0)
+    mixture = safe_ratio(correlation.abs() * deviations.sqrt(), most)
     neither = torch.maximum(_shifted(first_cumulative)[:, None], _shifted(second_cumulative))
     bound = (both - neither).clamp(min=0)
     joint = mixture * bound + ((1 - mixture) * first)[:, None] * second
     entropies = _entropy(first) + _entropy(second)
     shared = entropies - _entropy(joint.flatten(0, 1))
     # Two single bright pixels have no entropy at all, so nothing to share.
-    return torch.where(entropies > 0, 2 * shared / entropies.where(entropies > 0, 1), 0)
+    return safe_ratio(2 * shared, entropies)
 
 
 def _distribution(features: Tensor) -> Tensor:
     stretched = features - features.amin(dim=0)
-    return stretched / stretched.sum(dim=0)
+    # Single precision from here on: the mean of 65 thousand windows does not see it, and it halves the time.
+    return (stretched / stretched.sum(dim=0)).float()
 
 
 def _position_variance(distribution: Tensor) -> Tensor:
@@ -126,4 +128,4 @@ def _shifted(cumulative: Tensor) -> Tensor:
 def _entropy(distribution: Tensor) -> Tensor:
     # The mixture leaves 0..1 where it extrapolates; the authors' code takes the real part of the logarithm.
     # A plain logarithm is vectorised, torch.special.entr is not.
-    return -(distribution * distribution.abs().clamp(min=1e-300).log()).sum(dim=0)
+    return -(distribution * distribution.abs().clamp(min=1e-30).log()).sum(dim=0)

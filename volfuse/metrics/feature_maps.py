@@ -1,4 +1,4 @@
-"""The maps of image features between which FMI measures mutual information: (B, C, H, W) grey levels -> (B, C, h, w)."""
+"""The feature maps that FMI compares, each (B, C, H, W) grey levels -> (B, C, h, w)."""
 
 import math
 

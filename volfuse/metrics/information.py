@@ -14,6 +14,7 @@ import math
 import torch
 from torch import Tensor
 
+from volfuse.metrics.arithmetic import safe_ratio
 from volfuse.metrics.inputs import GREY_LEVELS, grey_levels, prepare, working_precision
 
 
@@ -29,7 +30,7 @@ def entropy(fused: Tensor, sources: Tensor) -> Tensor:
 
 
 def mutual_information(fused: Tensor, sources: Tensor) -> Tensor:
-    r"""MI in bits: :math:`\sum_i I(F; I_i)` (Qu, Zhang and Yan 2002, Electron. Lett. 38, eq. 3).
+    r"""MI in bits: :math:`\sum_i I(F; I_i)` (Qu, Zhang and Yan 2002, Electron. Lett. 38).
 
     Range 0..8 N bits, higher is better; identical inputs give :math:`N\, H(F)`. Copying one source gives a high
     value by construction, so it means nothing alone. Public faults: the logarithm is natural in some code and
@@ -56,8 +57,7 @@ def normalised_mutual_information(fused: Tensor, sources: Tensor) -> Tensor:
     """
     fused_entropy, source_entropy, joint_entropy = _entropies(fused, sources)
     total = fused_entropy + source_entropy
-    shared = total - joint_entropy
-    return (2 * shared / total.where(total > 0, 1)).sum(dim=1)
+    return safe_ratio(2 * (total - joint_entropy), total).sum(dim=1)
 
 
 def nonlinear_correlation_information_entropy(fused: Tensor, sources: Tensor) -> Tensor:
@@ -68,8 +68,8 @@ def nonlinear_correlation_information_entropy(fused: Tensor, sources: Tensor) ->
 
     .. math:: Q_{NCIE} = 1 + \sum_k \frac{\lambda_k}{K} \log_{256} \frac{\lambda_k}{K}
 
-    (Wang, Shen and Jin 2008, in Image Fusion: Algorithms and Applications, ch. 19, eqs. 19.14 to 19.20). Base 256
-    is what public code uses; it squeezes all values into about 0.80..1. Range :math:`1 - \log_{256} K` (independent
+    (Wang, Shen and Jin 2008, in Image Fusion: Algorithms and Applications, ch. 19). Base 256 is what
+    public code uses; it squeezes all values into about 0.80..1. Range :math:`1 - \log_{256} K` (independent
     images) to 1, higher is better; identical inputs give 1 only if they use all 256 levels equally often.
     The public code stretches every image to 0..255 first, this does not.
     """

@@ -5,8 +5,19 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from volfuse.metrics import contrast, correlation, edges, information
+from volfuse.metrics import (
+    contrast,
+    correlation,
+    edges,
+    exposure,
+    feature_information,
+    information,
+    structural,
+    visual_information,
+)
 from volfuse.metrics.inputs import is_published
+
+_WRAPS = "8-bit differences and squares wrap around modulo 256"
 
 
 @dataclass(frozen=True)
@@ -40,25 +51,11 @@ class Metric:
         return self.function(fused, sources)
 
 
-_ALL = (
+_METRICS = (
     Metric("en", "EN", information.entropy, "0..8 bits", "H(F)", differentiable=False),
-    Metric("sd", "SD", contrast.standard_deviation, "0..127.5 grey levels", "SD of the image"),
-    Metric(
-        "sf",
-        "SF",
-        contrast.spatial_frequency,
-        "0..360.6 grey levels",
-        "SF of the image",
-        published="differences and squares wrap around modulo 256",
-    ),
-    Metric(
-        "ag",
-        "AG",
-        contrast.average_gradient,
-        "0..255 grey levels",
-        "AG of the image",
-        published="differences and squares wrap around modulo 256",
-    ),
+    Metric("sd", "SD", contrast.standard_deviation, "0..127.5 grey levels", "SD(F)"),
+    Metric("sf", "SF", contrast.spatial_frequency, "0..360.6 grey levels", "SF(F)", published=_WRAPS),
+    Metric("ag", "AG", contrast.average_gradient, "0..255 grey levels", "AG(F)", published=_WRAPS),
     Metric("mi", "MI", information.mutual_information, "0..8N bits", "N H(F)", differentiable=False),
     Metric(
         "mi_nats",
@@ -73,7 +70,7 @@ _ALL = (
         "qncie",
         "Q_NCIE",
         information.nonlinear_correlation_information_entropy,
-        "0.80..1",
+        "0.80..1 (N = 2)",
         "depends on H(F)",
         differentiable=False,
     ),
@@ -86,10 +83,36 @@ _ALL = (
         "0",
         published="sum of the correlations with the sources, N times CC",
     ),
+    Metric(
+        "ssim",
+        "SSIM",
+        structural.structural_similarity,
+        "-1..1",
+        "1",
+        published="sum over the sources, not their mean",
+    ),
+    Metric("ssim_first", "SSIM (source 0)", structural.structural_similarity_to_first, "-1..1", "1"),
+    Metric("ssim_second", "SSIM (source 1)", structural.structural_similarity_to_second, "-1..1", "1"),
+    Metric("ms_ssim", "MS-SSIM", structural.multiscale_structural_similarity, "0..1", "1"),
+    Metric("mef_ssim", "MEF-SSIM", exposure.multi_exposure_structural_similarity, "0..1", "1"),
     Metric("qabf", "Q^AB/F", edges.edge_preservation, "0..0.975", "0.975"),
+    Metric("nabf", "N^AB/F", edges.edge_artifacts, "0..1", "0", higher_is_better=False),
+    Metric("epi", "EPI", edges.edge_preservation_index, "-1..1", "1"),
+    Metric("vif", "VIF", visual_information.visual_information_fidelity, "0..N and above", "N"),
+    Metric("viff", "VIFF", visual_information.visual_information_fidelity_for_fusion, "0..1 and above", "1"),
+    *(
+        Metric(f"fmi_{feature}", f"FMI ({feature})", function, "0..1", "1", differentiable=False)
+        for feature, function in (
+            ("edge", feature_information.feature_mutual_information_edge),
+            ("gradient", feature_information.feature_mutual_information_gradient),
+            ("dct", feature_information.feature_mutual_information_dct),
+            ("wavelet", feature_information.feature_mutual_information_wavelet),
+            ("pixel", feature_information.feature_mutual_information_pixel),
+        )
+    ),
 )
 
-METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
 """Every metric by name, in the order of the tables."""
 
 

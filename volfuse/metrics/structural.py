@@ -52,10 +52,11 @@ def structural_similarity_to_second(fused: Tensor, sources: Tensor) -> Tensor:
 def multiscale_structural_similarity(fused: Tensor, sources: Tensor) -> Tensor:
     r"""MS-SSIM: :math:`\prod_{j=1}^{5} s_j^{w_j}`, the mean over the sources.
 
-    :math:`s_j` is the mean of the second factor of SSIM (contrast and structure) at scale :math:`j`, at the coarsest scale
-    the whole SSIM; each scale halves the last by 2x2 means (Wang, Simoncelli and Bovik 2003, Asilomar, eq. 7). A negative
-    factor counts 0. Needs 176 pixels along each side. Range 0..1, higher is better; identical inputs give 1. What
-    FusionMamba's tables call MS-SSIM is :func:`~volfuse.metrics.multi_exposure_structural_similarity`.
+    :math:`s_j` is the mean of the second factor of SSIM (contrast and structure) at scale :math:`j`, at the coarsest
+    scale of the whole SSIM; each scale halves the last by 2x2 means (Wang, Simoncelli and Bovik 2003, Asilomar,
+    eq. 7). A negative factor counts 0. Needs 176 pixels along each side. Range 0..1, higher is better; identical
+    inputs give 1. What FusionMamba's tables call MS-SSIM is
+    :func:`~volfuse.metrics.multi_exposure_structural_similarity`.
     """
     coarsest = len(SCALE_WEIGHTS) - 1
     fused, sources = prepare(fused, sources, minimum_size=WINDOW_SIZE * 2**coarsest)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from volfuse.metrics.arithmetic import safe_ratio
 from volfuse.metrics.inputs import prepare
 from volfuse.metrics.windows import gaussian, local_mean, local_moments
 
@@ -36,7 +37,7 @@ class ScaleInformation(NamedTuple):
 def visual_information_fidelity(fused: Tensor, sources: Tensor) -> Tensor:
     r"""VIF: :math:`\sum_i \mathrm{vifp}(I_i, F)`, with vifp the sum of *seen* over the sum of *available*.
 
-    Sums run over all windows and scales, :math:`\sigma_n^2 = 2` (Sheikh and Bovik 2006, eq. 9 in the pixel domain).
+    Sums run over all windows and scales, :math:`\sigma_n^2 = 2`.
     Range 0..N and above (contrast enhancement passes 1 per source), higher is better; identical inputs give N. A
     source without any contrast has nothing to lose and counts 1. Maximum wins by construction. Public faults:
     :math:`\sigma_n^2 = 2` on images of 0..1, where the eye's noise drowns everything; CSAFusion prints the mean over
@@ -47,15 +48,14 @@ def visual_information_fidelity(fused: Tensor, sources: Tensor) -> Tensor:
     for scale in _scales(fused, sources, eye_noise=2):
         seen = seen + scale.seen.sum(dim=(2, 3))
         available = available + scale.available.sum(dim=(2, 3))
-    informative = available > 0
-    return torch.where(informative, seen / available.where(informative, 1), 1).sum(dim=1)
+    return safe_ratio(seen, available, otherwise=1).sum(dim=1)
 
 
 def visual_information_fidelity_for_fusion(fused: Tensor, sources: Tensor) -> Tensor:
     r"""VIFF: *seen* over *available* per scale, in each window only of the source with the larger gain.
 
     The four ratios are weighted 1 : 0 : 0.15 : 1, and :math:`\sigma_n^2 = 0.005 \cdot 255^2` (Han, Cai, Cao and Xu
-    2013, Inf. Fusion 14, eqs. 11 to 14). Range 0..1 and above, higher is better; identical inputs give 1. In a window
+    2013, Inf. Fusion 14). Range 0..1 and above, higher is better; identical inputs give 1. In a window
     with next to no variance the gain is the ratio of two tiny numbers and still chooses the source: below what
     variance a window counts as flat (here and in public code 1e-10) moves the value by up to 0.3 %. Public faults: a
     widespread copy of the authors' code chooses the smaller gain; what CDDFuse's evaluator calls VIFF is

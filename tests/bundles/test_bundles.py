@@ -1,0 +1,222 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+from monai.bundle import ConfigWorkflow, ckpt_export, download, load, verify_net_in_out
+
+from volfuse.bundles import Bundle, pack, validate
+from volfuse.errors import FusionError
+from volfuse.pipeline import FusionOptions, FusionPipeline
+
+
+def workflow(bundle: Bundle, kind: str, files: list[str], **overrides: object) -> ConfigWorkflow:
+    configs = bundle.root / "configs"
+    return ConfigWorkflow(
+        config_file=[str(configs / name) for name in files],
+        meta_file=str(configs / "metadata.json"),
+        logging_file=str(configs / "logging.conf"),
+        workflow_type=kind,
+        bundle_root=str(bundle.root),
+        **overrides,
+    )
+
+
+def run(workflow: ConfigWorkflow) -> None:
+    workflow.initialize()
+    workflow.run()
+    workflow.finalize()
+
+
+def test_the_bundle_is_complete_and_agrees_with_itself(bundle: Bundle) -> None:
+    assert validate(bundle) == []
+
+
+def test_the_metadata_follow_the_specification(bundle: Bundle) -> None:
+    schema = json.loads((Path(__file__).parent / "metadata.schema.json").read_text())
+    jsonschema.validate(bundle.metadata, schema)
+    assert bundle.metadata["version"] in bundle.metadata["changelog"]
+
+
+def test_monai_finds_every_required_property(bundle: Bundle, pairs: Path) -> None:
+    train = workflow(bundle, "train", ["train.json"], dataset_dir=str(pairs), tasks=["phantom"])
+    train.initialize()
+    assert train.check_properties() in ([], None)
+    inference = workflow(bundle, "infer", ["inference.json"], dataset_dir=str(pairs))
+    inference.initialize()
+    assert inference.check_properties() in ([], None)
+
+
+def test_training_lowers_the_loss_and_resumes(bundle: Bundle, pairs: Path, tmp_path: Path) -> None:
+    losses: list[float] = []
+
+    def train(epochs: int) -> None:
+        overrides = {
+            "dataset_dir": str(pairs),
+            "tasks": ["phantom"],
+            "max_epochs": epochs,
+            "val_interval": epochs,
+            "learning_rate": 0.002,
+            "output_dir": str(tmp_path / "models"),
+            "checkpoint_dir": str(tmp_path / "runs"),
+        }
+        job = workflow(bundle, "train", ["train.json"], **overrides)
+        job.initialize()
+        trainer = job.parser.get_parsed_content("train::trainer")
+        trainer.add_event_handler(
+            "EPOCH_COMPLETED", lambda engine: losses.append(engine.state.output[0]["loss"])
+        )
+        job.run()
+
+    train(10)
+    assert len(losses) == 10 and losses[-1] < 0.9 * losses[0]
+    train(12)  # starts from the checkpoint of epoch 10
+    assert len(losses) == 12
+    weights = torch.load(tmp_path / "models" / "model.pt", weights_only=True)
+    assert weights.keys() == torch.load(bundle.weights, weights_only=True).keys()
+
+
+def test_evaluation_writes_one_row_per_image(bundle: Bundle, pairs: Path, tmp_path: Path) -> None:
+    overrides = {"dataset_dir": str(pairs), "tasks": ["phantom"], "report_dir": str(tmp_path)}
+    run(workflow(bundle, "train", ["train.json", "evaluate.json"], **overrides))
+    rows = (tmp_path / "Qabf_raw.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["filename", "phantom/8.png", "phantom/9.png"]
+    means = dict(row.split(",") for row in (tmp_path / "metrics.csv").read_text().splitlines())
+    assert 0 < float(means["Qabf"]) < 1 and float(means["SD"]) > 0
+
+
+@pytest.fixture
+def case(tmp_path: Path, mr_file: Path, pet_file: Path) -> Path:
+    """A folder of cases with one case: two volumes on different grids."""
+    folder = tmp_path / "cases" / "patient"
+    folder.mkdir(parents=True)
+    shutil.move(mr_file, folder / "0_mr.nii.gz")
+    shutil.move(pet_file, folder / "1_pet.nii.gz")
+    return folder
+
+
+def test_monai_bundle_run_and_the_pipeline_give_the_same_voxels(
+    bundle: Bundle, case: Path, tmp_path: Path
+) -> None:
+    overrides = {
+        "dataset_dir": str(case.parent),
+        "output_dir": str(tmp_path),
+        "device": "$torch.device('cpu')",
+    }
+    run(workflow(bundle, "infer", ["inference.json"], colormaps=[None, "hot"], **overrides))
+    fused = FusionPipeline(bundle.name, "cpu").fuse(
+        sorted(case.iterdir()), FusionOptions(colormaps=[None, "hot"])
+    )
+    stored = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "0_mr_fused.nii.gz")))
+    np.testing.assert_array_equal(stored, fused.permute(3, 2, 1, 0).numpy())
+
+
+@pytest.mark.slow
+def test_the_command_of_the_readme_runs_inference(bundle: Bundle, case: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", "configs/inference.json"]
+    options = ["--bundle_root", ".", "--dataset_dir", str(case.parent), "--output_dir", str(tmp_path / "out")]
+    subprocess.run(command + options, cwd=bundle.root, check=True, capture_output=True)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["0_mr_fused.nii.gz"]
+
+
+def test_the_network_maps_the_announced_input_to_the_announced_output(bundle: Bundle) -> None:
+    configs = bundle.root / "configs"
+    verify_net_in_out(
+        net_id="network_def",
+        meta_file=str(configs / "metadata.json"),
+        config_file=str(configs / "inference.json"),
+        n=4,
+        any=64,
+        device="cpu",
+    )
+
+
+@pytest.mark.slow
+def test_the_exported_network_computes_the_same(bundle: Bundle, tmp_path: Path) -> None:
+    configs = bundle.root / "configs"
+    ckpt_export(
+        net_id="network_def",
+        filepath=str(tmp_path / "model.ts"),
+        ckpt_file=str(bundle.weights),
+        meta_file=str(configs / "metadata.json"),
+        config_file=str(configs / "inference.json"),
+        key_in_ckpt="",
+        input_shape=[1, bundle.num_sources, 64, 64],
+        use_trace=True,
+    )
+    sources = torch.rand(1, bundle.num_sources, 64, 64)
+    network = bundle.load_network(torch.device("cpu"))
+    exported = torch.jit.load(tmp_path / "model.ts").eval()
+    torch.testing.assert_close(exported(sources), network(sources), rtol=0, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_two_processes_train_together(bundle: Bundle, pairs: Path, tmp_path: Path) -> None:
+    options = {
+        "bundle_root": str(tmp_path),
+        "dataset_dir": str(pairs),
+        "tasks": "['phantom']",
+        "max_epochs": "2",
+        "val_interval": "1",
+    }
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"),
+        *(
+            "-m",
+            "monai.bundle",
+            "run",
+            "--config_file",
+            "['configs/train.json','configs/multi_gpu_train.json']",
+        ),
+        *(word for name, value in options.items() for word in (f"--{name}", value)),
+    ]
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, check=False, cwd=bundle.root, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    weights = torch.load(tmp_path / "models" / "model.pt", weights_only=True)
+    assert weights.keys() == torch.load(bundle.weights, weights_only=True).keys()
+
+
+@pytest.mark.slow
+def test_a_packed_bundle_loads_elsewhere(bundle: Bundle, tmp_path: Path) -> None:
+    archive = pack(bundle, tmp_path)
+    download(bundle.name, url=archive.as_uri(), bundle_dir=str(tmp_path / "elsewhere"), source="github")
+    network = load(
+        bundle.name, bundle_dir=str(tmp_path / "elsewhere"), source="github", workflow_type="train"
+    )
+    expected = bundle.load_network(torch.device("cpu")).state_dict()
+    found = network.state_dict()
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+    assert (tmp_path / "elsewhere" / bundle.name / "volfuse" / "__init__.py").is_file()
+
+
+def test_missing_and_damaged_weights_are_named(bundle: Bundle, tmp_path: Path) -> None:
+    copy = Bundle(tmp_path / bundle.name)
+    shutil.copytree(bundle.root / "configs", copy.root / "configs")
+    with pytest.raises(FusionError, match=f"^The weights of {bundle.name} are missing; put them at "):
+        copy.load_network(torch.device("cpu"))
+    copy.weights.parent.mkdir()
+    copy.weights.write_bytes(bundle.weights.read_bytes()[:1000])
+    with pytest.raises(FusionError, match=f"^The weights of {bundle.name} are damaged or belong to another"):
+        copy.load_network(torch.device("cpu"))
+
+
+def test_an_incomplete_bundle_is_told_what_it_lacks(bundle: Bundle, tmp_path: Path) -> None:
+    copy = Bundle(tmp_path / bundle.name)
+    shutil.copytree(bundle.root, copy.root)
+    (copy.root / "LICENSE").unlink()
+    assert validate(copy) == ["LICENSE is missing"]
+
+
+def test_overrides_of_entries_that_do_not_exist_are_refused(bundle: Bundle) -> None:
+    with pytest.raises(KeyError, match="has no entry 'window'"):
+        bundle.parser(window="auto")
