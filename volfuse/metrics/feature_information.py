@@ -75,8 +75,8 @@ def _mean_information(first: Tensor, second: Tensor) -> Tensor:
     equal = (first == second).all(dim=0)
     flat = (first.amax(dim=0) == first.amin(dim=0)) | (second.amax(dim=0) == second.amin(dim=0))
     undecided = ~(equal | flat)
-    # Chunks of 81 cells per window that stay in a processor's cache are twice as fast.
-    chunk = 8192 if first.device.type == "cpu" else 65536
+    # 81 cells per window: chunks that stay in a processor's cache are faster and bound the memory.
+    chunk = 2048 if first.device.type == "cpu" else 65536
     pairs = zip(
         first[:, undecided].split(chunk, dim=1), second[:, undecided].split(chunk, dim=1), strict=True
     )
@@ -110,7 +110,7 @@ def _normalised_information(first: Tensor, second: Tensor) -> Tensor:
 
 def _distribution(features: Tensor) -> Tensor:
     stretched = features - features.amin(dim=0)
-    # Single precision from here on: the mean of 65 thousand windows does not see it, and it halves the time.
+    # Single precision from here on: logarithms take a fifth of the time, and the mean over the windows does not see it.
     return (stretched / stretched.sum(dim=0)).float()
 
 

@@ -75,7 +75,8 @@ def cosine_transform(images: Tensor) -> Tensor:
 def wavelet_transform(images: Tensor) -> Tensor:
     """One level of the discrete Meyer wavelet; the approximation and the three details side by side.
 
-    The border is mirrored, as MATLAB does by default.
+    The border is mirrored, as MATLAB does by default. The details of the rows stand on the right, those of the columns
+    below; the authors' code has them the other way round, which moves only the windows across the seams.
     """
     rows, columns = (_wavelet_analysis(size).to(images) for size in images.shape[2:])
     return _transform(rows, images, columns)
