@@ -26,14 +26,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--models", nargs="*", help="names that `volfuse models` lists (default: all)")
+    parser.add_argument(
+        "--models", nargs="*", help="names that `volfuse models` lists (default: every bundle)"
+    )
     parser.add_argument("--shape", nargs=3, type=int, default=(256, 256, 160))
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
     if not arguments.models:
-        from volfuse.bundles import catalogue
+        from volfuse.bundles import bundles
 
-        arguments.models = list(catalogue())
+        arguments.models = list(bundles())
     for name in arguments.models:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             print(pool.submit(measure, name, arguments.shape, arguments.device).result())
@@ -43,19 +45,20 @@ def measure(model: str, shape: Sequence[int], device_name: str) -> str:
     """Fuse a phantom pair with ``model``; returns Markdown tables of times."""
     import torch
 
-    from volfuse.bundles import find
+    from volfuse.catalogue import find
     from volfuse.inferers import FusionInferer
-    from volfuse.pipeline import FusionOptions, choose_device
+    from volfuse.pipeline import FusionOptions, choose_device, without_saving
     from volfuse.transforms import write_image
 
     device = choose_device(device_name)
-    bundle = find(model)
-    network = bundle.load_network(device)
-    keys = [f"source_{number}" for number in range(bundle.num_sources)]
+    entry = find(model)
+    network = entry.load_network(device)
+    num_sources = entry.num_sources or 2
+    keys = [f"source_{number}" for number in range(num_sources)]
     with tempfile.TemporaryDirectory() as folder:
-        files = save_phantoms(Path(folder), shape, bundle.num_sources)
-        options = FusionOptions(colormaps=[None] * (bundle.num_sources - 1) + ["hot"])
-        parser = bundle.parser(sources=keys, device=device, **options.config_values(bundle.num_sources))
+        files = save_phantoms(Path(folder), shape, num_sources)
+        options = FusionOptions(colormaps=[None] * (num_sources - 1) + ["hot"])
+        parser = entry.parser(sources=keys, device=device, **options.config_values(num_sources))
         steps: dict[str, float] = {}
         case = dict(zip(keys, files, strict=True))
         for step in parser.get_parsed_content("preprocessing").transforms:
@@ -63,7 +66,7 @@ def measure(model: str, shape: Sequence[int], device_name: str) -> str:
         image = case["image"][None]
         inferer = parser.get_parsed_content("inferer")
         case["pred"] = timed(steps, "network", inferer, image, network)[0]
-        for step in parser.get_parsed_content("postprocessing").transforms[:-1]:
+        for step in without_saving(parser.get_parsed_content("postprocessing")).transforms:
             case = timed(steps, type(step).__name__, step, case)
         timed(steps, "write", write_image, case["pred"], Path(folder) / "fused.nii.gz")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

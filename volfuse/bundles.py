@@ -1,4 +1,4 @@
-"""The catalogue: find, check, load and pack the MONAI bundles that volfuse fuses with.
+"""Find, check, load and pack the MONAI bundles that volfuse fuses with.
 
 A bundle is a folder ``NAME/`` with ``configs/inference.json`` and trained weights; nothing else has to be
 told to any front end for a new network to appear there.
@@ -56,6 +56,16 @@ class Bundle:
         return json.loads((self.root / "configs" / "metadata.json").read_text())
 
     @property
+    def version(self) -> str:
+        """The version of configurations and weights."""
+        return self.metadata["version"]
+
+    @property
+    def description(self) -> str:
+        """One plain line."""
+        return self.metadata["description"]
+
+    @property
     def num_sources(self) -> int:
         """How many source images the network takes."""
         return self.metadata["network_data_format"]["inputs"]["image"]["num_channels"]
@@ -66,18 +76,8 @@ class Bundle:
         return self.root / "models" / "model.pt"
 
     def parser(self, **values: Any) -> ConfigParser:
-        """Return the parsed ``configs/inference.json`` with ``values`` put in place of top-level entries.
-
-        Strings in a configuration can be code: pass objects or words of this library, never text of a user.
-        """
-        parser = ConfigParser()
-        parser.read_config(str(self.root / "configs" / "inference.json"))
-        parser["bundle_root"] = str(self.root)
-        for key, value in values.items():
-            if key not in parser.config:
-                raise KeyError(f"{self.name}/configs/inference.json has no entry '{key}'")
-            parser[key] = value
-        return parser
+        """Return ``configs/inference.json`` with ``values`` in it; see :func:`read_inference`."""
+        return read_inference(self.root / "configs" / "inference.json", bundle_root=str(self.root), **values)
 
     def load_network(self, device: torch.device) -> nn.Module:
         """Return the trained network on ``device``, ready for inference.
@@ -103,7 +103,7 @@ class Bundle:
         return hashlib.sha256(self.weights.read_bytes()).hexdigest()
 
 
-def catalogue() -> dict[str, Bundle]:
+def bundles() -> dict[str, Bundle]:
     """Return all bundles by name: those in ``VOLFUSE_BUNDLES`` (folders, separated as in PATH), then ours."""
     extra = os.environ.get("VOLFUSE_BUNDLES", "")
     folders = [Path(folder) for folder in extra.split(os.pathsep) if folder] + [_shipped_bundles()]
@@ -115,18 +115,21 @@ def catalogue() -> dict[str, Bundle]:
     return found
 
 
-def find(name: str) -> Bundle:
-    """Return the bundle called ``name``.
+def read_inference(path: Path, **values: Any) -> ConfigParser:
+    """Read an inference configuration with ``values`` put in place of its top-level entries.
+
+    Strings in a configuration can be code: pass objects or words of this library, never text of a user.
 
     Raises:
-        FusionError: if there is none.
+        KeyError: if the configuration has no such entry.
     """
-    known = catalogue()
-    if name not in known:
-        raise FusionError(
-            f"There is no model '{name}'; choose one of: {', '.join(known) or 'none installed'}."
-        )
-    return known[name]
+    parser = ConfigParser()
+    parser.read_config(str(path))
+    for key, value in values.items():
+        if key not in parser.config:
+            raise KeyError(f"{path} has no entry '{key}'")
+        parser[key] = value
+    return parser
 
 
 def validate(bundle: Bundle) -> list[str]:
@@ -153,7 +156,7 @@ def pack(bundle: Bundle, folder: Path) -> Path:
     The library lies in the bundle folder, which ``monai.bundle run`` puts on Python's path, so the archive
     runs where volfuse is not installed.
     """
-    stem = f"{bundle.name}_v{bundle.metadata['version']}"
+    stem = f"{bundle.name}_v{bundle.version}"
     no_caches = shutil.ignore_patterns("__pycache__", "monai_bundles", "runs", "eval")
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         copy = Path(scratch) / "content" / bundle.name

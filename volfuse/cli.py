@@ -95,12 +95,11 @@ def fuse(
 def models(verbose: Verbose = False) -> None:
     """List the models to fuse with."""
     with _one_sentence(verbose):
-        from volfuse.bundles import catalogue
+        from volfuse.catalogue import catalogue
 
         table = Table("Model", "Version", "Images", "What it is")
-        for name, bundle in catalogue().items():
-            facts = bundle.metadata
-            table.add_row(name, facts["version"], str(bundle.num_sources), facts["description"])
+        for name, model in catalogue().items():
+            table.add_row(name, model.version, str(model.num_sources or "2 or more"), model.description)
         _out.print(table)
 
 

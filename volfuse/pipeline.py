@@ -10,7 +10,7 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import Compose
 
-from volfuse.bundles import find
+from volfuse.catalogue import find
 from volfuse.errors import FusionError
 from volfuse.transforms import PLANES, SaveFusedd, Window, color_table
 from volfuse.transforms.grid import Plane
@@ -72,9 +72,9 @@ class FusionPipeline:
     """
 
     def __init__(self, model: str = DEFAULT_MODEL, device: str = "auto") -> None:
-        self._bundle = find(model)
+        self._model = find(model)
         self._device = choose_device(device)
-        self._network = self._bundle.load_network(self._device)
+        self._network = self._model.load_network(self._device)
 
     def fuse(
         self,
@@ -98,11 +98,11 @@ class FusionPipeline:
             FusionError: one sentence on what is wrong with the input and what to do.
             FusionCancelled: when ``should_stop`` says so.
         """
-        wanted = self._bundle.num_sources
+        wanted = self._model.num_sources or max(2, len(sources))
         if len(sources) != wanted:
-            raise FusionError(f"{self._bundle.name} fuses {wanted} images, but {len(sources)} are given.")
+            raise FusionError(f"{self._model.name} fuses {wanted} images, but {len(sources)} are given.")
         keys = [f"source_{number}" for number in range(wanted)]
-        parser = self._bundle.parser(
+        parser = self._model.parser(
             sources=keys,
             device=self._device,
             progress=progress,
@@ -113,7 +113,7 @@ class FusionPipeline:
             case = parser.get_parsed_content("preprocessing")(dict(zip(keys, sources, strict=True)))
             inferer = parser.get_parsed_content("inferer")
             case["pred"] = inferer(case["image"][None], self._network)[0]
-            return _without_saving(parser.get_parsed_content("postprocessing"))(case)["pred"]
+            return without_saving(parser.get_parsed_content("postprocessing"))(case)["pred"]
 
 
 def fuse(
@@ -142,8 +142,8 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def _without_saving(postprocessing: Compose) -> Compose:
-    """Where the result goes is the caller's matter, not the bundle's."""
+def without_saving(postprocessing: Compose) -> Compose:
+    """Return the steps that do not write: where the result goes is the caller's matter, not the bundle's."""
     return Compose([step for step in postprocessing.transforms if not isinstance(step, SaveFusedd)])
 
 

@@ -8,13 +8,13 @@ import pytest
 import SimpleITK as sitk
 
 from tests.conftest import grid
-from volfuse.bundles import Bundle, catalogue
+from volfuse.bundles import Bundle, bundles
 from volfuse.data.phantoms import head_phantom
 
 
-@pytest.fixture(params=sorted(catalogue()))
+@pytest.fixture(params=sorted(bundles()))
 def bundle(request: pytest.FixtureRequest) -> Bundle:
-    return catalogue()[request.param]
+    return bundles()[request.param]
 
 
 @pytest.fixture(scope="session")
