@@ -11,7 +11,7 @@ independent one with the most dependent one (Frechet's bound), such that the cor
 (Haghighat, Aghagolzadeh and Seyedarabi 2011, Comput. Electr. Eng. 37; in windows of 3x3: Haghighat and Razian 2014,
 Fast-FMI, AICT). Range 0..1, higher is better; identical inputs give 1. A window that is flat in one image only
 gives 0. Not differentiable: the images are rounded to 8 bits. As in the authors' code the pixels of a window are
-numbered down the columns; along the rows, or for transposed images, values are up to 0.03 lower on CT and MR.
+numbered down the columns, so transposed images differ by up to 0.004.
 """
 
 from collections.abc import Callable
@@ -80,7 +80,7 @@ def _mean_information(first: Tensor, second: Tensor) -> Tensor:
     pairs = zip(
         first[:, undecided].split(chunk, dim=1), second[:, undecided].split(chunk, dim=1), strict=True
     )
-    total = sum((_normalised_information(p, q).sum() for p, q in pairs), start=equal.sum())
+    total = sum((_normalised_information(p, q).sum(dtype=first.dtype) for p, q in pairs), start=equal.sum())
     return total / equal.numel()
 
 
@@ -101,7 +101,8 @@ def _normalised_information(first: Tensor, second: Tensor) -> Tensor:
     mixture = safe_ratio(correlation.abs() * deviations.sqrt(), most)
     neither = torch.maximum(_shifted(first_cumulative)[:, None], _shifted(second_cumulative))
     bound = (both - neither).clamp(min=0)
-    joint = mixture * bound + ((1 - mixture) * first)[:, None] * second
+    # Logarithms in single precision take a fifth of the time, and the mean over the windows does not see it.
+    joint = (mixture * bound + ((1 - mixture) * first)[:, None] * second).float()
     entropies = _entropy(first) + _entropy(second)
     shared = entropies - _entropy(joint.flatten(0, 1))
     # Two single bright pixels have no entropy at all, so nothing to share.
@@ -110,8 +111,7 @@ def _normalised_information(first: Tensor, second: Tensor) -> Tensor:
 
 def _distribution(features: Tensor) -> Tensor:
     stretched = features - features.amin(dim=0)
-    # Single precision from here on: logarithms take a fifth of the time, and the mean over the windows does not see it.
-    return (stretched / stretched.sum(dim=0)).float()
+    return stretched / stretched.sum(dim=0)
 
 
 def _position_variance(distribution: Tensor) -> Tensor:

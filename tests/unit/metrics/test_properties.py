@@ -36,6 +36,7 @@ def test_one_value_per_image_whatever_else_is_in_the_batch(metric, images):
     fused, sources = images
     batch = metric(fused, sources)
     assert batch.shape == (2,)
+    assert batch.dtype == torch.float64
     alone = torch.cat([metric(fused[[index]], sources[[index]]) for index in range(2)])
     torch.testing.assert_close(batch, alone, rtol=1e-9, atol=1e-12)
 
