@@ -26,3 +26,8 @@ def test_metrics_import_nothing_else_of_the_library_but_filters():
                 imported.add(node.module)
     own = {name for name in imported if name.startswith("volfuse")}
     assert {name for name in own if not name.startswith("volfuse.metrics")} == {"volfuse.filters"}
+
+
+def test_documentation_lists_every_metric():
+    page = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text()
+    assert [name for name in METRICS if f"`{name}`" not in page] == []
