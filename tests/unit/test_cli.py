@@ -70,7 +70,7 @@ BAD_INPUT: dict[str, tuple[Callable[[Path], Path], str, list[str], str]] = {
         lambda f: write_array(f / "l.nrrd", (gradient() // 200).astype(np.uint8)),
         "out.nii.gz",
         [],
-        "l.nrrd has only 4 different values and looks like a label map",
+        "l.nrrd has only 4 different values, all whole numbers, and looks like a label map",
     ),
     "damaged file": (
         lambda f: Path(write_text(f / "bad.nii.gz")), "out.nii.gz", [], "bad.nii.gz could not be read as an image"

@@ -16,7 +16,7 @@ from volfuse.transforms.formats import StoredImage, load, save
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
 OUTPUT_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".png", ".tif", ".tiff")
 _PICTURE_AFFINE = np.diag([-1.0, -1.0, 1.0, 1.0])  # columns to the left of the patient, rows to the back
-_FEWEST_GREY_LEVELS = 8  # an integer image with fewer is taken for a label map
+_FEWEST_GREY_LEVELS = 8  # an image of fewer whole numbers is taken for a label map
 
 
 def source_name(source: MetaTensor) -> str:
@@ -151,8 +151,7 @@ class SaveFusedd(MapTransform):
 
 def _check_content(name: str, stored: StoredImage) -> None:
     voxels = stored.voxels
-    is_integer = np.issubdtype(voxels.dtype, np.integer)
-    if not is_integer and not (finite := np.isfinite(voxels)).all():
+    if not (finite := np.isfinite(voxels)).all():
         raise FusionError(
             f"{name} holds {(~finite).sum()} NaN or infinite voxels; replace them, "
             "for example by the background value."
@@ -163,12 +162,12 @@ def _check_content(name: str, stored: StoredImage) -> None:
         raise FusionError(f"{name} is a label map; choose an image.")
     # A sample settles it for most images; only a suspect is counted in full.
     sample = voxels.ravel(order="K")[:: voxels.size // 4096 + 1]
-    if is_integer and voxels.ndim == 3 and len(np.unique(sample)) < _FEWEST_GREY_LEVELS:
-        levels = len(np.unique(voxels))
-        if levels < _FEWEST_GREY_LEVELS:
+    if voxels.ndim == 3 and len(np.unique(sample)) < _FEWEST_GREY_LEVELS:
+        levels = np.unique(voxels)
+        if len(levels) < _FEWEST_GREY_LEVELS and (levels == levels.astype(int)).all():
             raise FusionError(
-                f"{name} has only {levels} different values and looks like a label map; choose an image, "
-                "or save it with floating point voxels if it is one."
+                f"{name} has only {len(levels)} different values, all whole numbers, "
+                "and looks like a label map; choose an image."
             )
 
 

@@ -128,6 +128,7 @@ UNREADABLE = {
     ),
     "4d.nii.gz": (save_4d, "^4d.nii.gz is 4-D"),
     "label.nii.gz": (as_label_map, "^label.nii.gz is a label map; choose an image.$"),
+    "labels.nrrd": (lambda path: write_array(path, gradient("float32") // 30), "has only 4 different values"),
     "mask.nii.gz": (lambda path: write_array(path, gradient("uint8") // 60), "has only 2 different values"),
     "field.nrrd": (
         lambda path: sitk.WriteImage(
