@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from ignite.engine import Engine, Events
 from monai.engines import PrepareBatch
 from monai.handlers import IgniteMetricHandler, from_engine
-from torch import Tensor
+from torch import Tensor, nn
 
 from volfuse.metrics import FusionMetric
 
@@ -25,6 +26,35 @@ class FusionPrepareBatch(PrepareBatch):
         """Return ``batchdata["image"]`` (B, N, ...) twice, on ``device``."""
         sources = batchdata["image"].to(device=device, non_blocking=non_blocking, **kwargs)
         return sources, sources
+
+
+class FreezeBatchNorm:
+    """Train the last part with the batch statistics that inference uses.
+
+    Crops of brains and of black background give batches of four very different statistics. A network that only
+    ever saw those is another one with the running averages; from ``epoch`` on they are fixed and the weights
+    adapt to them (Ioffe 2017, arXiv:1702.03275, describes the mismatch for small batches).
+
+    Args:
+        network: its ``BatchNorm2d`` layers are fixed.
+        epoch: the last epoch with batch statistics.
+    """
+
+    def __init__(self, network: nn.Module, epoch: int) -> None:
+        self.layers = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+        self.epoch = epoch
+        self.frozen = False
+
+    def attach(self, engine: Engine) -> None:
+        """Register with a trainer."""
+        engine.add_event_handler(Events.EPOCH_STARTED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        if engine.state.epoch > self.epoch and not self.frozen:
+            self.frozen = True
+            for layer in self.layers:
+                # The trainer calls network.train() before every batch; this comes after it.
+                layer.register_forward_pre_hook(lambda layer, _: layer.eval())
 
 
 def fusion_metric_handlers(metrics: Mapping[str, tuple[str, str]]) -> dict[str, IgniteMetricHandler]:
