@@ -53,8 +53,12 @@ class FreezeBatchNorm:
         if engine.state.epoch > self.epoch and not self.frozen:
             self.frozen = True
             for layer in self.layers:
-                # The trainer calls network.train() before every batch; this comes after it.
-                layer.register_forward_pre_hook(lambda layer, _: layer.eval())
+                layer.register_forward_pre_hook(_use_running_averages)
+
+
+def _use_running_averages(layer: nn.Module, _: tuple) -> None:
+    # The trainer calls network.train() before every batch; this comes after it.
+    layer.eval()
 
 
 def fusion_metric_handlers(metrics: Mapping[str, tuple[str, str]]) -> dict[str, IgniteMetricHandler]:

@@ -1,9 +1,11 @@
 from pathlib import Path
 
+import pytest
 import torch
 from ignite.engine import Engine
 
 from volfuse.engine import FreezeBatchNorm, FusionPrepareBatch, fusion_metric_handlers, newest_checkpoint
+from volfuse.metrics import METRICS
 from volfuse.networks import LightFusionNet
 
 
@@ -38,7 +40,14 @@ def test_checkpoints_are_ordered_by_number(tmp_path: Path) -> None:
     assert newest_checkpoint(tmp_path) == str(tmp_path / "checkpoint_epoch=100.pt")
 
 
-def test_metric_handlers_carry_their_titles() -> None:
-    handlers = fusion_metric_handlers({"Qabf": ["qabf", "reference"], "SF_published": ["sf", "published"]})
-    assert list(handlers) == ["Qabf", "SF_published"]
-    assert handlers["SF_published"]._metric_fn.convention == "published"
+def test_metric_handlers_average_under_their_titles() -> None:
+    fused, sources = torch.rand(3, 1, 16, 16), torch.rand(3, 2, 16, 16)
+    evaluator = Engine(lambda engine, batch: {"pred": fused, "label": sources})
+    for title, handler in fusion_metric_handlers(
+        {"SF": ["sf", "reference"], "SF_published": ["sf", "published"]}
+    ).items():
+        handler.attach(evaluator, title)
+    metrics = evaluator.run([0]).metrics
+    for title, convention in (("SF", "reference"), ("SF_published", "published")):
+        expected = METRICS["sf"](fused, sources, convention=convention).mean().item()
+        assert metrics[title] == pytest.approx(expected)
