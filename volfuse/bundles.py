@@ -77,7 +77,9 @@ class Bundle:
 
     def parser(self, **values: Any) -> ConfigParser:
         """Return ``configs/inference.json`` with ``values`` in it; see :func:`read_inference`."""
-        return read_inference(self.root / "configs" / "inference.json", bundle_root=str(self.root), **values)
+        return read_inference(
+            self.root / "configs" / "inference.json", bundle_root=str(self.root.resolve()), **values
+        )
 
     def load_network(self, device: torch.device) -> nn.Module:
         """Return the trained network on ``device``, ready for inference.

@@ -151,6 +151,12 @@ class SaveFusedd(MapTransform):
 
 def _check_content(name: str, stored: StoredImage) -> None:
     voxels = stored.voxels
+    if np.iscomplexobj(voxels):
+        raise FusionError(f"{name} holds complex numbers; save their magnitude as an image first.")
+    if not np.isfinite(stored.affine).all() or abs(np.linalg.det(stored.affine)) < 1e-9:
+        raise FusionError(
+            f"{name} has no valid position in space (its affine is singular); repair its header."
+        )
     if not (finite := np.isfinite(voxels)).all():
         raise FusionError(
             f"{name} holds {(~finite).sum()} NaN or infinite voxels; replace them, "

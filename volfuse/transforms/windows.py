@@ -89,8 +89,8 @@ class ApplyWindowsd(MapTransform):
     """Scale each source so that its window becomes 0..1.
 
     Values outside the window are kept outside 0..1: resampling comes next, and interpolating before
-    clipping is what a viewer does. ``"auto"`` is 0..255 for 8-bit and colour sources, otherwise the 0.1 and
-    99.9 percentiles.
+    clipping is what a viewer does. ``"auto"`` is 0..255 for 8-bit sources, otherwise the 0.1 and 99.9
+    percentiles. A colour source always keeps its 0..255.
 
     Args:
         keys: the sources, each (C, H, W, D) with MetaTensor metadata.
@@ -111,8 +111,8 @@ class ApplyWindowsd(MapTransform):
         result = dict(data)
         for key, chosen in zip(self.keys, self.windows, strict=True):
             source = result[key]
-            is_eight_bit = source.shape[0] == 3 or source.meta["stored_dtype"] == "uint8"
-            window = chosen or (EIGHT_BIT if is_eight_bit else ROBUST)
+            window = EIGHT_BIT if source.shape[0] == 3 else chosen
+            window = window or (EIGHT_BIT if source.meta["stored_dtype"] == "uint8" else ROBUST)
             voxels = source.as_tensor().numpy()
             low, high = window.low.resolve(voxels), window.high.resolve(voxels)
             if high <= low:

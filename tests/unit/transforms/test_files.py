@@ -112,7 +112,21 @@ def truncated_picture(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
+def without_position(path: Path) -> None:
+    header = nibabel.Nifti1Header()
+    header.set_sform(np.diag([1.0, 0.0, 1.0, 1.0]), code=1)
+    nibabel.save(nibabel.Nifti1Image(gradient("float32"), None, header), path)
+
+
 UNREADABLE = {
+    "complex.nii.gz": (
+        lambda path: nibabel.save(nibabel.Nifti1Image(gradient("complex64"), np.eye(4)), path),
+        "^complex.nii.gz holds complex numbers; save their magnitude",
+    ),
+    "nowhere.nii.gz": (
+        without_position,
+        r"^nowhere.nii.gz has no valid position in space \(its affine is singular\)",
+    ),
     "missing.nii.gz": (lambda path: None, "does not exist; check the path."),
     "text.nii.gz": (lambda path: path.write_text("no image"), "could not be read as an image"),
     "cut.nii": (truncated, "could not be read as an image"),

@@ -84,3 +84,8 @@ def test_a_window_without_contrast_is_refused() -> None:
 def test_the_number_of_windows_must_fit() -> None:
     with pytest.raises(FusionError, match=r"^2 sources need one window or one each, not 3\.$"):
         ApplyWindowsd(["a", "b"], ["auto"] * 3)
+
+
+def test_a_colour_source_keeps_its_levels_under_any_window() -> None:
+    rgb = source(np.full((3, 2, 2, 2), 51.0), "uint8")
+    assert ApplyWindowsd("pet", "ct-brain")({"pet": rgb})["pet"].unique().item() == pytest.approx(0.2)
