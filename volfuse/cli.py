@@ -1,6 +1,8 @@
 """The ``volfuse`` command. torch and MONAI load only when a command needs them."""
 
 import logging
+import shlex
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -34,6 +36,13 @@ class PlaneName(StrEnum):
     axial = "axial"
     coronal = "coronal"
     sagittal = "sagittal"
+
+
+class ConventionName(StrEnum):
+    """Arithmetics of the metrics as choices of the command line."""
+
+    reference = "reference"
+    published = "published"
 
 
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show the log.")]
@@ -137,6 +146,44 @@ def demo(
         _out.print(NOT_A_DEVICE)
 
 
+@app.command()
+def evaluate(
+    pairs: Annotated[Path, typer.Option(help="A folder of image pairs with its splits.json.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the report.")],
+    models: Annotated[
+        list[str] | None, typer.Option(help="Names that `volfuse models` lists, with commas; default: all.")
+    ] = None,
+    tasks: Annotated[
+        list[str] | None, typer.Option(help="Tasks in splits.json, with commas; default: all.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="A split in splits.json: test, clean_val, ...")] = "test",
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(help="Metrics as docs/metrics.md names them, with commas; default: all."),
+    ] = None,
+    convention: Annotated[
+        ConventionName, typer.Option(help="The correct arithmetic, or that behind published tables.")
+    ] = ConventionName.reference,
+    device: Device = "auto",
+    verbose: Verbose = False,
+) -> None:
+    """Measure models on image pairs: tables, statistics, figures and one page. A stopped run goes on."""
+    with _one_sentence(verbose):
+        try:
+            from volfuse.evaluation.report import evaluate as write_report
+            from volfuse.evaluation.selection import select
+        except ModuleNotFoundError as error:
+            raise FusionError(
+                f"{error.name} is missing; install it with: pip install 'volfuse[evaluate]'"
+            ) from error
+
+        selection = select(pairs, split, _names(models), _names(tasks), _names(metrics), convention.value)
+        command = shlex.join(["volfuse", *sys.argv[1:]])
+        with _progress_bar("Evaluating", "pairs") as progress:
+            page = write_report(selection, output, device, progress, command)
+        _out.print(f"Report: {page}", soft_wrap=True, highlight=False)
+
+
 def main() -> None:
     """Entry point of the installed command."""
     app()
@@ -149,17 +196,22 @@ def _per_source(colormap: list[str] | None, num_sources: int) -> list[str | None
     return [None] * (num_sources - 1) + names if len(names) == 1 else names
 
 
+def _names(options: list[str] | None) -> list[str]:
+    """Split ``--option a,b --option c``."""
+    return [name.strip() for option in options or [] for name in option.split(",") if name.strip()]
+
+
 @contextmanager
-def _progress_bar() -> Iterator[Callable[[int, int], None]]:
+def _progress_bar(verb: str = "Fusing", unit: str = "slices") -> Iterator[Callable[[int, int], None]]:
     columns = (
-        TextColumn("Fusing"),
+        TextColumn(verb),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("slices"),
+        TextColumn(unit),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as bar:
-        task = bar.add_task("slices", total=None)
+        task = bar.add_task(unit, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 

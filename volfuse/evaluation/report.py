@@ -1,0 +1,140 @@
+"""From a selection of models and pairs to a folder with tables, statistics, figures and one page."""
+
+import io
+import platform
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import monai
+import torch
+from matplotlib.figure import Figure
+
+import volfuse
+from volfuse.errors import FusionError
+from volfuse.evaluation.costs import describe_device, measure_cost
+from volfuse.evaluation.figure_grid import draw_grid
+from volfuse.evaluation.figure_ranks import draw_ranks
+from volfuse.evaluation.methods import Method
+from volfuse.evaluation.page import Picture, Report, render
+from volfuse.evaluation.results import TaskValues, collect
+from volfuse.evaluation.runner import plan, run
+from volfuse.evaluation.selection import Selection
+from volfuse.evaluation.tables import Table, cost_table, latex, markdown, summary_table
+from volfuse.evaluation.values import ValueFile, write_whole
+from volfuse.evaluation.verdicts import analyse_task, shortcomings, statistics_csv, verdicts
+from volfuse.pipeline import choose_device
+
+_RESOLUTION = 160  # dots per inch: a 256-pixel image is drawn with about as many dots
+
+
+def evaluate(
+    selection: Selection,
+    output: Path,
+    device: str = "auto",
+    progress: Callable[[int, int], None] | None = None,
+    command: str = "",
+) -> Path:
+    """Run the selected models over the selected pairs and write the report.
+
+    Rows that ``values.csv`` in ``output`` holds already are not computed again, so a stopped run goes on.
+
+    Args:
+        selection: from ``volfuse.evaluation.selection.select``.
+        output: a folder; it is made if it is missing.
+        device: where networks run: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
+        progress: called as ``progress(pairs_done, pairs_in_all)``.
+        command: how the report was asked for, to be shown in it.
+
+    Returns:
+        The page, ``output/index.html``.
+
+    Raises:
+        FusionError: before any work, if weights are missing, no model fits or the folder cannot be written;
+            after it, if no pair could be fused.
+    """
+    chosen_device = choose_device(device)
+    methods = [Method(model, chosen_device) for model in selection.models]
+    measurements, notes = plan(selection, methods)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FusionError(f"The folder {output} cannot be made; choose another output.") from error
+    values = ValueFile(output / "values.csv", [metric.name for metric in selection.metrics])
+    notes += run(measurements, values, selection.convention, progress)
+    values.sort(each.row for each in measurements)
+    tasks = collect(measurements, values, selection.metrics)
+    if not tasks:
+        raise FusionError(notes[0])
+
+    costs = {method.name: measure_cost(method, chosen_device) for method in methods}
+    tables = [*(summary_table(task, selection.metrics) for task in tasks), cost_table(costs)]
+    analyses = {task.task: analyse_task(task, selection.metrics) for task in tasks}
+    for task in tasks:
+        notes += shortcomings(task, selection.metrics)
+    write_whole(output / "summary.md", _summary(selection, tables, notes))
+    write_whole(
+        output / "summary.tex", "% for the packages booktabs and graphicx\n" + "\n".join(map(latex, tables))
+    )
+    write_whole(output / "statistics.csv", statistics_csv(analyses))
+    page = Report(
+        tables=tables,
+        verdicts={
+            task.task: lines
+            for task in tasks
+            if (lines := verdicts(task, selection.metrics, analyses[task.task]))
+        },
+        pictures=_pictures(selection, methods, tasks, output),
+        notes=notes,
+        origin=_origin(selection, chosen_device, command),
+    )
+    return write_whole(output / "index.html", render(page))
+
+
+def _summary(selection: Selection, tables: Sequence[Table], notes: Sequence[str]) -> str:
+    head = (
+        f"# Image fusion evaluation\n\n{selection.split} split, {selection.convention} convention. Mean "
+        "[95 % bootstrap interval]; best bold, second underlined.\n\nFor research. Not a medical device.\n"
+    )
+    return "\n".join([head, *map(markdown, tables), *(f"- {note}" for note in notes)]).rstrip() + "\n"
+
+
+def _pictures(
+    selection: Selection, methods: Sequence[Method], tasks: Sequence[TaskValues], output: Path
+) -> list[Picture]:
+    measured = {(task.task, name) for task in tasks for name in task.pairs}
+    pairs = [pair for pair in selection.pairs if (pair.task, pair.name) in measured]
+    pictures = [
+        Picture(
+            "Fused images",
+            "Sources and fused images. The framed region stands enlarged in a corner.",
+            _save(draw_grid(pairs, methods), output / "figure_grid.png"),
+        )
+    ]
+    if ranks := draw_ranks(tasks):
+        caption = (
+            "Average Friedman ranks, best on the left. A bar joins methods whose ranks differ by less than the "
+            "critical difference of Nemenyi's test (p = 0.05; Demšar 2006)."
+        )
+        pictures.append(Picture("Average ranks", caption, _save(ranks, output / "critical_difference.png")))
+    return pictures
+
+
+def _save(figure: Figure, path: Path) -> bytes:
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=_RESOLUTION, facecolor=figure.get_facecolor())
+    write_whole(path, content.getvalue())
+    return content.getvalue()
+
+
+def _origin(selection: Selection, device: torch.device, command: str) -> dict[str, str]:
+    return {
+        "Command": command,
+        "Date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "Split": selection.split,
+        "Convention": selection.convention,
+        "Models": ", ".join(f"{model.name} {model.version}" for model in selection.models),
+        "Programs": f"volfuse {volfuse.__version__}, torch {torch.__version__}, MONAI {monai.__version__}, "
+        f"Python {platform.python_version()}",
+        "Times on": describe_device(device),
+    }

@@ -1,0 +1,173 @@
+"""Run every method over every pair and collect the values."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import torch
+from torch import Tensor
+
+import volfuse
+from volfuse.errors import FusionError
+from volfuse.evaluation.methods import Case, Method
+from volfuse.evaluation.selection import Pair, Selection
+from volfuse.evaluation.values import Row, ValueFile
+from volfuse.metrics import METRICS, Metric
+
+_MOST_WORKERS = 8
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One row of the table of values: one method on one pair.
+
+    Attributes:
+        pair: the images.
+        method: what fuses them.
+        row: the key and origin of the row, without values.
+    """
+
+    pair: Pair
+    method: Method
+    row: Row
+
+
+@dataclass
+class _Done:
+    rows: list[Row] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def plan(selection: Selection, methods: Sequence[Method]) -> tuple[list[Measurement], list[str]]:
+    """List what is to be measured, pair by pair.
+
+    Returns:
+        The measurements, and a sentence for each method that does not fit a task.
+
+    Raises:
+        FusionError: if nothing is left to measure.
+    """
+    measurements = []
+    notes: dict[str, None] = {}
+    for pair in selection.pairs:
+        origin = {
+            "task": pair.task,
+            "split": selection.split,
+            "pair": pair.name,
+            "sources": pair.digest(),
+            "convention": selection.convention,
+            "volfuse": volfuse.__version__,
+        }
+        count = len(pair.sources)
+        for method in methods:
+            if method.takes(count):
+                row = origin | {"model": method.name, "version": method.version, "weights": method.weights}
+                measurements.append(Measurement(pair, method, row))
+            else:
+                notes[
+                    f"{method.name} fuses {method.num_sources} images and is left out of {pair.task}, "
+                    f"whose pairs have {count}."
+                ] = None
+    if not measurements:
+        raise FusionError(" ".join(notes))
+    return measurements, list(notes)
+
+
+def run(
+    measurements: Sequence[Measurement],
+    values: ValueFile,
+    convention: str,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[str]:
+    """Measure what ``values`` lacks and write the rows of each pair as soon as it is done.
+
+    A pair is read and preprocessed once for all methods that prepare it alike. Pairs run side by side, each on
+    one core: 256x256 images are too small for more.
+
+    Args:
+        measurements: from :func:`plan`.
+        values: where the rows go.
+        convention: of the metrics.
+        progress: called as ``progress(pairs_done, pairs_in_all)``.
+
+    Returns:
+        Sentences about pairs and methods without values.
+    """
+    # MONAI's parser is not made for several threads, so configurations are read before they start.
+    for method, count in {(each.method, len(each.pair.sources)) for each in measurements}:
+        method.steps(count)
+    by_pair = [list(group) for _, group in groupby(measurements, lambda each: each.pair)]
+    notes = []
+    with _one_core_per_thread(), ThreadPoolExecutor(min(_MOST_WORKERS, _cores())) as pool:
+        futures = [
+            pool.submit(_measure_pair, [(each, values.missing(each.row)) for each in group], convention)
+            for group in by_pair
+        ]
+        try:
+            for number, future in enumerate(as_completed(futures), 1):
+                done = future.result()
+                values.add(done.rows)
+                notes += done.notes
+                if progress:
+                    progress(number, len(futures))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return sorted(notes)
+
+
+def _measure_pair(work: Sequence[tuple[Measurement, Sequence[str]]], convention: str) -> _Done:
+    """Compute, for one pair, the metrics that each measurement lacks."""
+    done = _Done()
+    cases: dict[str, Case] = {}
+    for measurement, missing in work:
+        if not missing:
+            continue
+        pair, method = measurement.pair, measurement.method
+        steps = method.steps(len(pair.sources))
+        try:
+            if steps.signature not in cases:
+                cases[steps.signature] = steps.prepare(pair)
+        except FusionError as error:
+            done.notes.append(f"{pair.task}/{pair.name} is left out: {error}")
+            break
+        case = cases[steps.signature]
+        try:
+            fused = method.fuse(case, len(pair.sources))
+        except FusionError as error:
+            done.notes.append(f"{pair.task}/{pair.name} is left out: {method.name} failed: {error}")
+            continue
+        image = case["image"].as_tensor()
+        numbers = {name: _measure(METRICS[name], fused, image, convention) for name in missing}
+        done.rows.append({**measurement.row, **{name: f"{number:.9g}" for name, number in numbers.items()}})
+    return done
+
+
+def _measure(metric: Metric, fused: Tensor, image: Tensor, convention: str) -> float:
+    """Return the mean over the slices of fused (1, H, W, D) and image (N, H, W, D)."""
+    try:
+        each = [
+            metric(fused[None, ..., index], image[None, ..., index], convention=convention)
+            for index in range(image.shape[-1])
+        ]
+    except ValueError:  # the image is smaller than the windows of the metric
+        return float("nan")
+    return torch.cat(each).mean().item()
+
+
+@contextmanager
+def _one_core_per_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _cores() -> int:
+    """Return the cores this process may use; a container often has fewer than the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

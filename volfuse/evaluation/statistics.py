@@ -1,0 +1,176 @@
+"""Whether methods differ by more than chance, and how sure a mean is.
+
+The tests are those of the CSAFusion paper: Shapiro-Wilk decides between repeated-measures ANOVA with paired
+t-tests and Friedman's test with Wilcoxon's signed-rank test; Bonferroni's correction; two-sided throughout.
+"""
+
+import warnings
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from scipy import stats
+
+ALPHA = 0.05
+# The Shapiro-Wilk test is defined from three values on.
+FEWEST_PAIRS = 3
+_RESAMPLES = 5000
+_SEED = 20240229
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """One hypothesis test.
+
+    Attributes:
+        test: its name.
+        first, second: the methods it compares; ``first`` alone for normality, both empty for all methods.
+        statistic: W, F, chi squared, t or the sum of ranks.
+        p: two-sided.
+        adjusted: ``p`` after Bonferroni's correction where it is one of many comparisons.
+    """
+
+    __test__ = False  # no class of tests, whatever pytest makes of its name
+
+    test: str
+    first: str
+    second: str
+    statistic: float
+    p: float
+    adjusted: float
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The whole procedure on one metric.
+
+    Attributes:
+        normality: Shapiro-Wilk for each method.
+        overall: the test of all methods together; ``None`` for two methods, where it would say the same as
+            their comparison.
+        comparisons: every pair of methods.
+    """
+
+    normality: tuple[TestResult, ...]
+    overall: TestResult | None
+    comparisons: tuple[TestResult, ...]
+
+    def indistinguishable(self, method: str) -> list[str]:
+        """Return the other methods whose difference from ``method`` may be chance."""
+        return [
+            other
+            for each in self.comparisons
+            for other in {each.first, each.second} - {method}
+            if method in (each.first, each.second) and each.adjusted >= ALPHA
+        ]
+
+
+def analyse(values: np.ndarray, methods: tuple[str, ...]) -> Analysis:
+    """Compare methods on the same images.
+
+    Args:
+        values: (images, methods), finite, at least ``FEWEST_PAIRS`` images and two methods.
+        methods: their names.
+    """
+    with warnings.catch_warnings():
+        # scipy warns where p is only nearly exact: more than 5000 images, or the same difference in each.
+        warnings.simplefilter("ignore")
+        return _analyse(values, methods)
+
+
+def repeated_measures_anova(values: np.ndarray) -> tuple[float, float]:
+    """F and p of (images, methods), with the degrees of freedom corrected for unequal variances of differences.
+
+    Greenhouse and Geisser 1959: without their epsilon the test finds differences too easily, because methods
+    of one kind (two pyramids, two means) vary together.
+    """
+    images, methods = values.shape
+    if not np.ptp(values, axis=1).any():
+        return 0.0, 1.0
+    centred = values - values.mean(axis=1, keepdims=True)
+    effect = centred.mean(axis=0)
+    covariance = np.cov(centred, rowvar=False)
+    epsilon = np.trace(covariance) ** 2 / ((methods - 1) * (covariance**2).sum())
+    freedom = methods - 1, (methods - 1) * (images - 1)
+    f = (images * (effect**2).sum() / freedom[0]) / (((centred - effect) ** 2).sum() / freedom[1])
+    return float(f), float(stats.f.sf(f, epsilon * freedom[0], epsilon * freedom[1]))
+
+
+def friedman(values: np.ndarray) -> tuple[float, float]:
+    """Friedman's chi squared and p of (images, methods), at least three methods; corrected for ties."""
+    if not np.ptp(values, axis=1).any():
+        return 0.0, 1.0
+    result = stats.friedmanchisquare(*values.T)
+    return float(result.statistic), float(result.pvalue)
+
+
+def paired_t(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """Student's t and p; equal values differ by nothing, p = 1."""
+    if not (first - second).any():
+        return 0.0, 1.0
+    result = stats.ttest_rel(first, second)
+    return float(result.statistic), float(result.pvalue)
+
+
+def wilcoxon(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """Wilcoxon's signed-rank statistic and p; equal values differ by nothing, p = 1."""
+    if not (first - second).any():
+        return 0.0, 1.0
+    result = stats.wilcoxon(first - second)
+    return float(result.statistic), float(result.pvalue)
+
+
+def average_ranks(values: np.ndarray, higher_is_better: bool) -> np.ndarray:
+    """Mean rank of each method over (images, methods); 1 is best, ties share their ranks."""
+    return stats.rankdata(-values if higher_is_better else values, axis=1).mean(axis=0)
+
+
+def critical_difference(images: int, methods: int) -> float:
+    """By how much average ranks must differ at the level ``ALPHA``: Nemenyi's test, Demsar 2006, section 3.2.2."""
+    q = stats.studentized_range.ppf(1 - ALPHA, methods, np.inf) / np.sqrt(2)
+    return float(q * np.sqrt(methods * (methods + 1) / (6 * images)))
+
+
+def mean_interval(values: np.ndarray) -> np.ndarray:
+    """95 % percentile bootstrap intervals (Efron 1979) of the mean over images.
+
+    Args:
+        values: (images, methods). All methods see the same resampled images.
+
+    Returns:
+        (2, methods): lower and upper ends; equal to the value for a single image.
+    """
+    images = len(values)
+    drawn = np.random.default_rng(_SEED).integers(images, size=(_RESAMPLES, images))
+    # Counts of how often each image was drawn turn all means into one matrix product.
+    counts = np.stack([(drawn == image).sum(axis=1) for image in range(images)], axis=1)
+    return np.percentile(counts @ values / images, [2.5, 97.5], axis=0)
+
+
+def _analyse(values: np.ndarray, methods: tuple[str, ...]) -> Analysis:
+    normality = tuple(
+        TestResult("Shapiro-Wilk", name, "", *_shapiro(column))
+        for name, column in zip(methods, values.T, strict=True)
+    )
+    is_normal = all(each.p > ALPHA for each in normality)
+    overall = None
+    if len(methods) > 2:
+        name, test = ("ANOVA", repeated_measures_anova) if is_normal else ("Friedman", friedman)
+        statistic, p = test(values)
+        overall = TestResult(name, "", "", statistic, p, p)
+    name, test = ("paired t", paired_t) if is_normal else ("Wilcoxon", wilcoxon)
+    indices = list(combinations(range(len(methods)), 2))
+    comparisons = []
+    for first, second in indices:
+        statistic, p = test(values[:, first], values[:, second])
+        adjusted = min(1.0, p * len(indices))
+        comparisons.append(TestResult(name, methods[first], methods[second], statistic, p, adjusted))
+    return Analysis(normality, overall, tuple(comparisons))
+
+
+def _shapiro(column: np.ndarray) -> tuple[float, float, float]:
+    """W and p (twice, there is no correction); values that are all the same are not normal."""
+    if not np.ptp(column):
+        return 0.0, 0.0, 0.0
+    result = stats.shapiro(column)
+    return float(result.statistic), float(result.pvalue), float(result.pvalue)
