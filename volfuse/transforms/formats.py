@@ -18,6 +18,7 @@ NIFTI_SUFFIXES = (".nii.gz", ".nii")
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _RGB = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
 _NIFTI_LABEL_INTENT = 1002
+_SLICE_POSITION = "0020|0032"  # DICOM ImagePositionPatient
 
 
 @dataclass(frozen=True)
@@ -108,11 +109,24 @@ def _read_series(folder: Path) -> sitk.Image:
     if len(series) != 1:
         found = f"{len(series)} DICOM series" if series else "no DICOM series"
         raise FusionError(f"The folder {folder.name} holds {found}; give a folder with exactly one.")
-    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder), series[0]))
+    names = reader.GetGDCMSeriesFileNames(str(folder), series[0])
+    reader.SetFileNames(names)
+    reader.MetaDataDictionaryArrayUpdateOn()
     try:
-        return reader.Execute()
+        image = reader.Execute()
     except RuntimeError as error:
         raise FusionError(f"The DICOM series in {folder.name} is damaged or incomplete.") from error
+    # ITK stacks whatever slices there are at their mean distance, with a warning at most.
+    for number in range(len(names)):
+        if reader.HasMetaDataKey(number, _SLICE_POSITION):
+            position = [float(value) for value in reader.GetMetaData(number, _SLICE_POSITION).split("\\")]
+            expected = image.TransformIndexToPhysicalPoint((0, 0, number))
+            if np.linalg.norm(np.subtract(position, expected)) > 0.1 * min(image.GetSpacing()):
+                raise FusionError(
+                    f"The slices of the DICOM series in {folder.name} are not stacked evenly (slices are missing, "
+                    "or the gantry was tilted); export all of them, or resample the series first."
+                )
+    return image
 
 
 def _from_itk(path: Path, image: sitk.Image) -> StoredImage:

@@ -82,6 +82,16 @@ def test_two_dicom_series_in_one_folder_are_refused(tmp_path: Path) -> None:
         read_image(tmp_path / "ct")
 
 
+@pytest.mark.parametrize("spoil", ["missing", "tilted"])
+def test_slices_that_are_not_stacked_evenly_are_refused(tmp_path: Path, spoil: str) -> None:
+    volume = np.arange(180, dtype=np.int16).reshape(6, 6, 5)
+    save_series(tmp_path / "ct", volume, "1.2.3.4", tilt=0.5 if spoil == "tilted" else 0.0)
+    if spoil == "missing":
+        (tmp_path / "ct" / "1.2.3.4.3.dcm").unlink()
+    with pytest.raises(FusionError, match="^The slices of the DICOM series in ct are not stacked evenly"):
+        read_image(tmp_path / "ct")
+
+
 def gradient(dtype: str, shape: tuple[int, ...] = (6, 5, 4)) -> np.ndarray:
     return np.arange(np.prod(shape)).reshape(shape).astype(dtype)
 
@@ -198,7 +208,7 @@ def test_a_useless_output_is_refused_before_any_work(tmp_path: Path, output: str
         check_output(tmp_path / output, [tmp_path / "mr.nii.gz"])
 
 
-def save_series(folder: Path, volume: np.ndarray, series: str) -> None:
+def save_series(folder: Path, volume: np.ndarray, series: str, tilt: float = 0.0) -> None:
     folder.mkdir(exist_ok=True)
     for number, pixels in enumerate(volume):
         picture = sitk.GetImageFromArray(pixels)
@@ -208,7 +218,7 @@ def save_series(folder: Path, volume: np.ndarray, series: str) -> None:
             "0020|000d": "1.2.3",
             "0020|000e": series,
             "0020|0013": str(number + 1),
-            "0020|0032": f"0\\0\\{2.5 * number}",
+            "0020|0032": f"0\\{tilt * number}\\{2.5 * number}",
             "0020|0037": "1\\0\\0\\0\\1\\0",
             "0018|0050": "2.5",
         }
