@@ -89,21 +89,22 @@ def simulate_pet(grey: sitk.Image, white: sitk.Image, seed: int = 0) -> sitk.Ima
 
 
 def template_files() -> dict[str, Path]:
-    """Return the template's files by name: from an installed nilearn, else from the cache, fetched once.
+    """Return the template's files by name: from the cache, from an installed nilearn, or fetched once.
 
     Raises:
         FusionError: if they cannot be fetched.
     """
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "volfuse" / "mni152"
+    folders = [cache]
     # Only its data is wanted: importing nilearn would need scikit-learn and pandas.
     if spec := find_spec("nilearn"):
-        installed = Path(spec.submodule_search_locations[0]) / _FOLDER
-        if all((installed / name).is_file() for name in _TEMPLATES.values()):
-            return {key: installed / name for key, name in _TEMPLATES.items()}
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "volfuse" / "mni152"
-    files = {key: cache / name for key, name in _TEMPLATES.items()}
-    if not all(path.is_file() for path in files.values()):
-        _fetch(cache)
-    return files
+        folders.append(Path(spec.submodule_search_locations[0]) / _FOLDER)
+    for folder in folders:
+        files = {key: folder / name for key, name in _TEMPLATES.items()}
+        if all(path.is_file() for path in files.values()):
+            return files
+    _fetch(cache)
+    return {key: cache / name for key, name in _TEMPLATES.items()}
 
 
 def _fetch(cache: Path) -> None:
