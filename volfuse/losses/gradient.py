@@ -11,9 +11,7 @@ def gradient_loss(fused: Tensor, sources: Tensor) -> Tensor:
     .. math:: L_{grad} = \frac{1}{HW} \lVert |\nabla F| - \max_i |\nabla I_i| \rVert_1,
               \quad |\nabla I| = |S_x * I| + |S_y * I|
 
-    (TAFIE and LightFusionNet, gradient term.) Zeros surround the image, as in an ordinary convolution: the
-    step at the border asks for the brightest source there, which training on crops turns into a second
-    intensity term. With a replicated border the fused images come out darker (``docs/lightfusionnet.md``).
+    (TAFIE and LightFusionNet, gradient term.) The border is replicated, so the frame of a training crop is no edge.
 
     Args:
         fused: (B, 1, H, W), values 0..1.
@@ -35,5 +33,5 @@ class GradientLoss(nn.Module):
 
 
 def _magnitude(images: Tensor) -> Tensor:
-    horizontal, vertical = sobel(images, padding="constant")
+    horizontal, vertical = sobel(images)
     return horizontal.abs() + vertical.abs()
