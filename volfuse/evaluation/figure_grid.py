@@ -1,5 +1,6 @@
 """The figure of a fusion paper: pairs down, sources and fused images across, each with a zoomed inset."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,53 +14,58 @@ from torch import Tensor
 from volfuse.evaluation.methods import Method
 from volfuse.evaluation.selection import Pair
 
-_ROWS = 3
+_PAIRS = 3
 _INCHES = 1.75
-_REGION = 5  # the zoomed region is a fifth of the image wide
-_INSET = 0.4  # the inset covers this part of the width
+_ZOOM = 4
+_INSET_HEIGHT = 0.6  # of its width
 _FRAME = "#ffd400"
 
 
 def draw_grid(pairs: Sequence[Pair], methods: Sequence[Method]) -> Figure:
-    """Draw up to three pairs, evenly spread over ``pairs``, with every method.
+    """Draw about three pairs, evenly spread over tasks and slices, with every method.
+
+    The enlarged region stands under its image, where it hides no anatomy.
 
     Args:
         pairs: pairs that can be fused.
         methods: methods; one that does not take a pair's number of images leaves its place empty.
     """
-    chosen = [pairs[index] for index in np.unique(np.linspace(0, len(pairs) - 1, _ROWS).round().astype(int))]
-    rows = [_pictures(pair, methods) for pair in chosen]
+    chosen = _spread(pairs)
     most_sources = max(len(pair.sources) for pair in chosen)
-    columns = most_sources + len(methods)
-    figure = Figure(figsize=(_INCHES * columns, (_INCHES + 0.02) * len(rows) + 0.3), facecolor="black")
-    panels = figure.subplots(len(rows), columns, squeeze=False)
-    titles = [
-        *(f"Source {chr(ord('A') + number)}" for number in range(most_sources)),
-        *(each.name for each in methods),
+    titles = [f"Source {chr(ord('A') + number)}" for number in range(most_sources)]
+    titles += [method.name for method in methods]
+    rows = [_pictures(pair, methods) for pair in chosen]
+    heights = [
+        ratio for sources, _ in rows for ratio in (sources[0].shape[0] / sources[0].shape[1], _INSET_HEIGHT)
     ]
-    for row, (pair, (sources, fused)) in enumerate(zip(chosen, rows, strict=True)):
-        center = _detail(sources)
+    figure = Figure(figsize=(_INCHES * len(titles), _INCHES * sum(heights) + 0.3), facecolor="black")
+    panels = figure.subplots(len(heights), len(titles), squeeze=False, height_ratios=heights)
+    for axes in panels.flat:
+        axes.axis("off")
+    for axes, title in zip(panels[0], titles, strict=True):
+        axes.set_title(title, color="white", fontsize=9)
+    for number, (pair, (sources, fused)) in enumerate(zip(chosen, rows, strict=True)):
+        region = _detail(sources)
         padded = [*sources, *[None] * (most_sources - len(sources)), *fused]
-        for axes, picture, title in zip(panels[row], padded, titles, strict=True):
-            axes.axis("off")
+        for column, picture in enumerate(padded):
             if picture is not None:
-                _draw(axes, picture, center)
-            if row == 0:
-                axes.set_title(title, color="white", fontsize=9)
-        panels[row, 0].text(
-            -0.03,
-            0.5,
-            f"{pair.task}\n{pair.name}",
-            color="white",
-            fontsize=8,
-            rotation=90,
-            ha="right",
-            va="center",
-            multialignment="center",
-            transform=panels[row, 0].transAxes,
-        )
-    figure.subplots_adjust(left=0.03, right=0.998, bottom=0.005, top=0.93, wspace=0.02, hspace=0.02)
+                _draw(panels[2 * number, column], panels[2 * number + 1, column], picture, region)
+        name = f"{pair.task}  {pair.name}"
+        label = {"color": "white", "fontsize": 8, "rotation": 90, "ha": "right", "va": "center"}
+        panels[2 * number, 0].text(-0.04, 0.5, name, label, transform=panels[2 * number, 0].transAxes)
+    figure.subplots_adjust(left=0.012, right=0.998, bottom=0.005, top=0.965, wspace=0.03, hspace=0.03)
     return figure
+
+
+def _spread(pairs: Sequence[Pair]) -> list[Pair]:
+    tasks = list(dict.fromkeys(pair.task for pair in pairs))
+    each = math.ceil(_PAIRS / len(tasks))
+    chosen: dict[Pair, None] = {}
+    for task in tasks:
+        own = [pair for pair in pairs if pair.task == task]
+        # The middle of each part: the first and the last slices of a head show little.
+        chosen |= {own[(2 * part + 1) * len(own) // (2 * each)]: None for part in range(each)}
+    return list(chosen)
 
 
 def _pictures(pair: Pair, methods: Sequence[Method]) -> tuple[list[Tensor], list[Tensor | None]]:
@@ -80,28 +86,30 @@ def _middle(image: Tensor) -> Tensor:
     return image[..., image.shape[-1] // 2].expand(3, -1, -1).movedim(0, -1)
 
 
-def _detail(sources: Sequence[Tensor]) -> tuple[int, int]:
-    """Return (row, column) where every source has contrast: there fusion has something to decide."""
+def _detail(sources: Sequence[Tensor]) -> tuple[slice, slice]:
+    """Return the region (rows, columns) in the middle half where every source has contrast.
+
+    There fusion has something to decide; at the skin and the skull every method looks the same.
+    """
+    height, width = sources[0].shape[:2]
+    columns = max(1, width // _ZOOM)
+    rows = max(1, round(columns * _INSET_HEIGHT))
+    top, left = height // 4, width // 4
     shared = torch.ones(())
     for source in sources:
-        grey = source.mean(-1)[None, None]
-        size = max(1, min(grey.shape[-2:]) // _REGION)
-        mean, mean_of_squares = (F.avg_pool2d(values, size, stride=1) for values in (grey, grey**2))
+        grey = source[top : height - top, left : width - left].mean(-1)[None, None]
+        mean, mean_of_squares = (
+            F.avg_pool2d(values, (rows, columns), stride=1) for values in (grey, grey**2)
+        )
         shared = shared * (mean_of_squares - mean**2).clamp_min(0)
-    row, column = np.unravel_index(int(shared.argmax()), shared.shape[-2:])
-    return int(row), int(column)
+    row, column = (int(index) for index in np.unravel_index(int(shared.argmax()), shared.shape[-2:]))
+    return slice(top + row, top + row + rows), slice(left + column, left + column + columns)
 
 
-def _draw(axes: Axes, picture: Tensor, corner: tuple[int, int]) -> None:
-    """Show a picture; its region from ``corner`` (row, column) on stands enlarged in the farthest corner."""
-    height, width = picture.shape[:2]
-    size = max(1, min(height, width) // _REGION)
-    row, column = corner
+def _draw(axes: Axes, inset: Axes, picture: Tensor, region: tuple[slice, slice]) -> None:
+    rows, columns = region
     axes.imshow(picture.numpy(), interpolation="nearest")
-    axes.add_patch(Rectangle((column - 0.5, row - 0.5), size, size, fill=False, color=_FRAME, linewidth=0.7))
-    left = column + size / 2 > width / 2
-    above = row + size / 2 > height / 2
-    inset = axes.inset_axes((0 if left else 1 - _INSET, 1 - _INSET if above else 0, _INSET, _INSET))
-    inset.imshow(picture[row : row + size, column : column + size].numpy(), interpolation="nearest")
-    inset.set(xticks=[], yticks=[])
-    inset.spines[:].set_color(_FRAME)
+    corner = (columns.start - 0.5, rows.start - 0.5)
+    size = (columns.stop - columns.start, rows.stop - rows.start)
+    axes.add_patch(Rectangle(corner, *size, fill=False, color=_FRAME, linewidth=0.8))
+    inset.imshow(picture[region].numpy(), interpolation="nearest")

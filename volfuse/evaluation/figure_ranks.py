@@ -99,7 +99,7 @@ def _draw(axes: Axes, methods: Sequence[str], ranks: np.ndarray, images: int) ->
         1 + distance / 2, -1.8, f"critical difference {distance:.2f}", ha="center", va="bottom", fontsize=8
     )
     axes.set_xlim(1 - margin, count + margin)
-    axes.set_ylim(top + half - 0.5, -2.8)
+    axes.set_ylim(top + half, -2.8)
     axes.axis("off")
 
 

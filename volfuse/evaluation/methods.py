@@ -70,8 +70,8 @@ class Method:
         self.name = model.name
         self.num_sources = model.num_sources
         self.version = model.version
-        self.weights = model.weights_hash()[:12] if isinstance(model, Bundle) else ""
         self.network = model.load_network(device)
+        self.weights = model.weights_hash()[:12] if isinstance(model, Bundle) else ""
         self._model = model
         self._device = device
         self.steps = cache(self._steps)

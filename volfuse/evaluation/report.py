@@ -111,12 +111,14 @@ def _pictures(
             _save(draw_grid(pairs, methods), output / "figure_grid.png"),
         )
     ]
+    ranks_path = output / "critical_difference.png"
+    ranks_path.unlink(missing_ok=True)  # an earlier run may have had more to compare
     if ranks := draw_ranks(tasks):
         caption = (
             "Average Friedman ranks, best on the left. A bar joins methods whose ranks differ by less than the "
             "critical difference of Nemenyi's test (p = 0.05; Demšar 2006)."
         )
-        pictures.append(Picture("Average ranks", caption, _save(ranks, output / "critical_difference.png")))
+        pictures.append(Picture("Average ranks", caption, _save(ranks, ranks_path)))
     return pictures
 
 

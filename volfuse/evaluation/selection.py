@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -84,7 +84,7 @@ def select(
     """
     chosen_models = _look_up("model", models, catalogue())
     chosen_metrics = _look_up("metric", metrics, METRICS)
-    items = paired_datalist(dataset_dir, list(dict.fromkeys(tasks)) or _tasks(dataset_dir), split)
+    items = paired_datalist(dataset_dir, _look_up("task", tasks, _tasks(dataset_dir)), split)
     if not items:
         raise FusionError(f"The split '{split}' holds no pairs of these tasks; choose another split.")
     pairs = [
@@ -104,11 +104,12 @@ def _look_up(kind: str, names: Collection[str], known: Mapping[str, _Item]) -> t
     return tuple(known[name] for name in dict.fromkeys(names or known))
 
 
-def _tasks(dataset_dir: Path) -> Sequence[str]:
+def _tasks(dataset_dir: Path) -> dict[str, str]:
+    """Return the names of all tasks, by themselves."""
     index = dataset_dir / "splits.json"
     try:
-        return list(json.loads(index.read_text()))
+        return {name: name for name in json.loads(index.read_text(encoding="utf-8"))}
     except OSError as error:
         raise FusionError(f"There is no {index}; give a folder of image pairs.") from error
     except ValueError as error:
-        raise FusionError(f"{index} is no valid JSON; see docs/evaluation.md for what it holds.") from error
+        raise FusionError(f"{index} is no valid JSON; docs/evaluation.md says what it holds.") from error

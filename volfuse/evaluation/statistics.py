@@ -141,9 +141,8 @@ def mean_interval(values: np.ndarray) -> np.ndarray:
         (2, methods): lower and upper ends; equal to the value for a single image.
     """
     images = len(values)
-    drawn = np.random.default_rng(_SEED).integers(images, size=(_RESAMPLES, images))
-    # Counts of how often each image was drawn turn all means into one matrix product.
-    counts = np.stack([(drawn == image).sum(axis=1) for image in range(images)], axis=1)
+    # How often each image is drawn: all resampled means are then one matrix product.
+    counts = np.random.default_rng(_SEED).multinomial(images, np.full(images, 1 / images), size=_RESAMPLES)
     return np.percentile(counts @ values / images, [2.5, 97.5], axis=0)
 
 
