@@ -32,7 +32,7 @@ def draw_grid(pairs: Sequence[Pair], methods: Sequence[Method]) -> Figure:
     """
     chosen = _spread(pairs)
     most_sources = max(len(pair.sources) for pair in chosen)
-    titles = [f"Source {chr(ord('A') + number)}" for number in range(most_sources)]
+    titles = [f"Source {number}" for number in range(most_sources)]
     titles += [method.name for method in methods]
     rows = [_pictures(pair, methods) for pair in chosen]
     heights = [

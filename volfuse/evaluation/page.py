@@ -15,11 +15,12 @@ from volfuse.evaluation.verdicts import Verdict
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture with its caption."""
+    """A picture with its caption, shown ``width`` CSS pixels wide, behind a scroll bar if need be."""
 
     title: str
     caption: str
     png: bytes
+    width: int
 
 
 @dataclass(frozen=True)

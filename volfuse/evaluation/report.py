@@ -26,6 +26,7 @@ from volfuse.evaluation.verdicts import analyse_task, shortcomings, statistics_c
 from volfuse.pipeline import choose_device
 
 _RESOLUTION = 160  # dots per inch: a 256-pixel image is drawn with about as many dots
+_CSS_PIXELS = 96  # per inch
 
 
 def evaluate(
@@ -104,29 +105,25 @@ def _pictures(
 ) -> list[Picture]:
     measured = {(task.task, name) for task in tasks for name in task.pairs}
     pairs = [pair for pair in selection.pairs if (pair.task, pair.name) in measured]
-    pictures = [
-        Picture(
-            "Fused images",
-            "Sources and fused images. The framed region stands enlarged in a corner.",
-            _save(draw_grid(pairs, methods), output / "figure_grid.png"),
-        )
-    ]
-    ranks_path = output / "critical_difference.png"
-    ranks_path.unlink(missing_ok=True)  # an earlier run may have had more to compare
+    grid = draw_grid(pairs, methods)
+    caption = "Sources and fused images; below each, the framed region enlarged."
+    pictures = [_save(grid, output / "figure_grid.png", "Fused images", caption)]
+    path = output / "critical_difference.png"
+    path.unlink(missing_ok=True)  # an earlier run may have had more to compare
     if ranks := draw_ranks(tasks):
         caption = (
             "Average Friedman ranks, best on the left. A bar joins methods whose ranks differ by less than the "
             "critical difference of Nemenyi's test (p = 0.05; Demšar 2006)."
         )
-        pictures.append(Picture("Average ranks", caption, _save(ranks, ranks_path)))
+        pictures.append(_save(ranks, path, "Average ranks", caption))
     return pictures
 
 
-def _save(figure: Figure, path: Path) -> bytes:
+def _save(figure: Figure, path: Path, title: str, caption: str) -> Picture:
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=_RESOLUTION, facecolor=figure.get_facecolor())
     write_whole(path, content.getvalue())
-    return content.getvalue()
+    return Picture(title, caption, content.getvalue(), round(figure.get_figwidth() * _CSS_PIXELS))
 
 
 def _origin(selection: Selection, device: torch.device, command: str) -> dict[str, str]:

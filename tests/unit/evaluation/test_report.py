@@ -26,7 +26,8 @@ from volfuse.transforms import read_image
 MODELS = ("lightfusionnet", "average", "maximum")
 CHEAP = ("en", "sd", "qabf", "ms_ssim")  # the last is not defined on images this small
 FILES = {
-    "values.csv", "summary.md", "summary.tex", "statistics.csv", "figure_grid.png", "critical_difference.png", "index.html"
+    "values.csv", "summary.md", "summary.tex", "statistics.csv", "index.html", "figure_grid.png",
+    "critical_difference.png",
 }  # fmt: skip
 
 

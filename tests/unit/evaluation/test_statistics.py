@@ -85,7 +85,7 @@ def test_anova_of_two_methods_is_the_paired_t_test() -> None:
 
 @pytest.mark.parametrize("normal", [True, False])
 def test_normality_decides_between_the_two_ways(normal: bool) -> None:
-    values = np.random.default_rng(5).normal(size=(40, 4)) + [0, 0.1, 0.5, 3]
+    values = np.random.default_rng(5).normal(loc=[0, 0.1, 0.5, 3], size=(40, 4))
     values = values if normal else np.exp(values)
     analysis = analyse(values, NAMES)
     assert all(each.p > ALPHA for each in analysis.normality) == normal
