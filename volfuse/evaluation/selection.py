@@ -12,6 +12,7 @@ from volfuse.data import paired_datalist
 from volfuse.errors import FusionError
 from volfuse.metrics import METRICS, Metric
 
+_CONVENTIONS = ("reference", "published")
 _Item = TypeVar("_Item")
 
 
@@ -82,6 +83,7 @@ def select(
     Raises:
         FusionError: if a name is unknown, a file is missing or the split holds no pairs.
     """
+    _look_up("convention", [convention], dict.fromkeys(_CONVENTIONS))
     chosen_models = _look_up("model", models, catalogue())
     chosen_metrics = _look_up("metric", metrics, METRICS)
     items = paired_datalist(dataset_dir, _look_up("task", tasks, _tasks(dataset_dir)), split)

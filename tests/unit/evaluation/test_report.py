@@ -255,6 +255,11 @@ def test_the_published_convention_gives_other_values(pairs: Path, tmp_path: Path
     assert values["published"] < values["reference"]
 
 
+def test_an_unknown_convention_is_an_error(pairs: Path) -> None:
+    with pytest.raises(FusionError, match="There is no convention 'mine'; choose from: reference, published"):
+        select(pairs, convention="mine")
+
+
 def test_every_model_of_the_catalogue_has_a_cost(pairs: Path, tmp_path: Path) -> None:
     models: dict[str, Model] = catalogue()
     page = run(pairs, tmp_path / "report", models=(), metrics=["sd"])
