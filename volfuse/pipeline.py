@@ -109,7 +109,7 @@ class FusionPipeline:
             should_stop=should_stop,
             **(options or FusionOptions()).config_values(wanted),
         )
-        with _plain_errors():
+        with plain_errors():
             case = parser.get_parsed_content("preprocessing")(dict(zip(keys, sources, strict=True)))
             inferer = parser.get_parsed_content("inferer")
             case["pred"] = inferer(case["image"][None], self._network)[0]
@@ -148,7 +148,7 @@ def without_saving(postprocessing: Compose) -> Compose:
 
 
 @contextmanager
-def _plain_errors() -> Iterator[None]:
+def plain_errors() -> Iterator[None]:
     """Let a FusionError out of the RuntimeErrors that MONAI wraps around it."""
     try:
         yield

@@ -14,7 +14,7 @@ from torch import Tensor
 from volfuse.bundles import Bundle
 from volfuse.catalogue import Model
 from volfuse.evaluation.selection import Pair
-from volfuse.pipeline import FusionOptions, _plain_errors
+from volfuse.pipeline import FusionOptions, plain_errors
 from volfuse.transforms import RestoreColord, SplitLuminanced
 
 Case = dict[str, MetaTensor]
@@ -51,7 +51,7 @@ class Steps:
         return [case[key].as_tensor().clamp(0, 1) for key in self.keys]
 
     def _run(self, transforms: Compose, pair: Pair) -> Case:
-        with _plain_errors():
+        with plain_errors():
             return transforms(dict(zip(self.keys, pair.sources, strict=True)))
 
 
