@@ -90,7 +90,9 @@ class FusionInferer(Inferer):
                 batch = slices[done : done + batch_size].to(device)
                 try:
                     result = self._fuse_batch(batch, network, *args, **kwargs)
-                except torch.OutOfMemoryError as error:
+                except RuntimeError as error:
+                    if not _is_out_of_memory(error):
+                        raise
                     batch_size, device = self._retreat(batch_size, device, network, error)
                     continue
                 fused[done : done + len(batch)] = result
@@ -134,3 +136,8 @@ def _device_of(network: nn.Module, slices: Tensor) -> torch.device:
     """Networks run where their weights are; rules without weights run where the slices are."""
     state = chain(network.parameters(), network.buffers()) if isinstance(network, nn.Module) else ()
     return next((tensor.device for tensor in state), slices.device)
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """GPUs have an exception for it, the CPU's allocator a sentence."""
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator: can't allocate" in str(error)

@@ -8,20 +8,29 @@ from volfuse.inferers import FusionInferer
 from volfuse.networks import LightFusionNet
 
 
+OUT_OF_MEMORY = (
+    torch.OutOfMemoryError("CUDA out of memory"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory"),
+)
+
+
 class Maximum(nn.Module):
     """A network with a divisor and a memory limit, whose result is known."""
 
-    def __init__(self, divisor: int = 1, most_slices: int | None = None) -> None:
+    def __init__(
+        self, divisor: int = 1, most_slices: int | None = None, error: RuntimeError = OUT_OF_MEMORY[0]
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(1))
         self.divisor = divisor
         self.most_slices = most_slices
+        self.error = error
         self.batches: list[int] = []
 
     def forward(self, sources: Tensor) -> Tensor:
         assert sources.shape[-2] % self.divisor == 0 and sources.shape[-1] % self.divisor == 0
         if self.most_slices is not None and len(sources) > self.most_slices:
-            raise torch.OutOfMemoryError("out of memory")
+            raise self.error
         self.batches.append(len(sources))
         return sources.amax(1, keepdim=True) * self.weight
 
@@ -53,11 +62,19 @@ def test_the_batch_size_does_not_change_the_result(batch_size: int) -> None:
     )
 
 
-def test_batches_are_halved_until_they_fit() -> None:
-    sources, network = torch.rand(1, 2, 4, 4, 20), Maximum(most_slices=3)
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["GPU", "CPU"])
+def test_batches_are_halved_until_they_fit(error: RuntimeError) -> None:
+    sources, network = torch.rand(1, 2, 4, 4, 20), Maximum(most_slices=3, error=error)
     fused = FusionInferer(batch_size=16)(sources, network)
     torch.testing.assert_close(fused, sources.amax(1, keepdim=True))
     assert max(network.batches) == 2 and sum(network.batches) == 20
+
+
+def test_other_errors_of_the_network_are_not_hidden() -> None:
+    with pytest.raises(RuntimeError, match="^shapes do not fit$"):
+        FusionInferer()(
+            torch.rand(1, 2, 4, 4), Maximum(most_slices=0, error=RuntimeError("shapes do not fit"))
+        )
 
 
 def test_too_little_memory_for_one_slice_is_said() -> None:
