@@ -7,7 +7,6 @@ from volfuse.errors import FusionCancelled, FusionError
 from volfuse.inferers import FusionInferer
 from volfuse.networks import LightFusionNet
 
-
 OUT_OF_MEMORY = (
     torch.OutOfMemoryError("CUDA out of memory"),
     RuntimeError("[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory"),
