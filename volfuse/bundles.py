@@ -1,7 +1,8 @@
 """Find, check, load and pack the MONAI bundles that volfuse fuses with.
 
 A bundle is a folder ``NAME/`` with ``configs/inference.json`` and trained weights; nothing else has to be
-told to any front end for a new network to appear there.
+told to any front end for a new network to appear there. Every file ``models/model*.pt`` is one model: ``model.pt``
+is ``NAME``, ``model_quality.pt`` (the same network trained by the recipe ``quality``) is ``NAME-quality``.
 """
 
 import hashlib
@@ -37,23 +38,30 @@ _PACKAGE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Bundle:
-    """One MONAI bundle folder.
+    """One MONAI bundle folder with one of its files of weights.
 
     Args:
         root: the folder that holds ``configs`` and ``models``; its name is the model's name.
+        weights_file: a file in ``models``.
     """
 
     root: Path
+    weights_file: str = "model.pt"
 
     @property
     def name(self) -> str:
         """The name users choose the model by."""
-        return self.root.name
+        return self.root.name + Path(self.weights_file).stem.removeprefix("model").replace("_", "-")
 
     @cached_property
     def metadata(self) -> Mapping[str, Any]:
         """``configs/metadata.json``."""
         return json.loads((self.root / "configs" / "metadata.json").read_text())
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """Where the weights come from: hash, data, split, epochs, seed, commit, command."""
+        return self.metadata["weights"][self.weights_file]
 
     @property
     def version(self) -> str:
@@ -63,7 +71,7 @@ class Bundle:
     @property
     def description(self) -> str:
         """One plain line."""
-        return self.metadata["description"]
+        return self.record.get("description", self.metadata["description"])
 
     @property
     def num_sources(self) -> int:
@@ -73,7 +81,7 @@ class Bundle:
     @property
     def weights(self) -> Path:
         """The file of trained weights."""
-        return self.root / "models" / "model.pt"
+        return self.root / "models" / self.weights_file
 
     def parser(self, **values: Any) -> ConfigParser:
         """Return ``configs/inference.json`` with ``values`` in it; see :func:`read_inference`."""
@@ -113,7 +121,9 @@ def bundles() -> dict[str, Bundle]:
     for folder in folders:
         for metadata in sorted(folder.glob("*/configs/metadata.json")):
             root = metadata.parent.parent
-            found.setdefault(root.name, Bundle(root))
+            for weights_file in json.loads(metadata.read_text())["weights"]:
+                bundle = Bundle(root, weights_file)
+                found.setdefault(bundle.name, bundle)
     return found
 
 
@@ -145,8 +155,10 @@ def validate(bundle: Bundle) -> list[str]:
     }
     if configs["train"]["network_def"] != configs["inference"]["network_def"]:
         problems.append("train.json and inference.json describe different networks")
-    if (recorded := bundle.metadata["weights"]["sha256"]) != bundle.weights_hash():
-        problems.append(f"models/model.pt is not the file that metadata.json records ({recorded[:12]}...)")
+    if (recorded := bundle.record["sha256"]) != bundle.weights_hash():
+        problems.append(
+            f"models/{bundle.weights_file} is not the file that metadata.json records ({recorded[:12]}...)"
+        )
     if scripts := [path.name for path in bundle.root.rglob("*.py")]:
         problems.append(f"a bundle holds no Python, but this one has {', '.join(scripts)}")
     return problems

@@ -12,7 +12,7 @@ import SimpleITK as sitk
 import torch
 from monai.bundle import ConfigWorkflow, ckpt_export, download, load, verify_net_in_out
 
-from volfuse.bundles import Bundle, pack, validate
+from volfuse.bundles import Bundle, bundles, pack, validate
 from volfuse.errors import FusionError
 from volfuse.pipeline import FusionOptions, FusionPipeline
 
@@ -35,8 +35,10 @@ def run(workflow: ConfigWorkflow) -> None:
     workflow.finalize()
 
 
-def test_the_bundle_is_complete_and_agrees_with_itself(bundle: Bundle) -> None:
-    assert validate(bundle) == []
+@pytest.mark.parametrize("model", bundles().values(), ids=bundles())
+def test_every_bundle_is_complete_and_agrees_with_itself(model: Bundle) -> None:
+    assert validate(model) == []
+    model.load_network(torch.device("cpu"))
 
 
 def test_the_metadata_follow_the_specification(bundle: Bundle) -> None:
