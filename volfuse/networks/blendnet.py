@@ -1,0 +1,79 @@
+"""BlendNet: weights over the sources and a bounded correction, so that the image explains itself.
+
+Not from a paper. The fused image is a weighted mean of the sources and their maximum, with weights per pixel,
+plus a correction that cannot exceed a share of how much the sources differ nearby. By construction an image fused
+with itself is returned exactly, black stays black, and the contribution of every source is known.
+The trunk works at half resolution on rearranged pixels (Shi et al. 2016, doi:10.1109/CVPR.2016.207) with dilated
+convolutions (Yu and Koltun 2016, arXiv:1511.07122).
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class BlendNet(nn.Module):
+    """Fuse two source images by weights that it predicts for every pixel.
+
+    Args:
+        channels: feature channels of the trunk.
+        dilations: one residual 3x3 convolution each, at half resolution.
+        correction: the largest correction as a share of the largest difference of the sources within
+            ``2 * reach + 1`` pixels.
+    """
+
+    num_sources = 2
+    reach = 3
+
+    def __init__(
+        self, channels: int = 32, dilations: Sequence[int] = (1, 2, 4, 8, 16, 1), correction: float = 0.25
+    ) -> None:
+        super().__init__()
+        self.correction = correction
+        self.stem = _conv(4 * self.num_sources, channels)
+        self.trunk = nn.ModuleList(_conv(channels, channels, dilation) for dilation in dilations)
+        # Per pixel: one weight per source, one for their maximum, one correction.
+        self.head = _conv(channels, 4 * (self.num_sources + 2))
+
+    def forward(self, sources: Tensor) -> Tensor:
+        """Fuse ``sources`` (B, 2, H, W), values 0..1, of any H and W, into (B, 1, H, W), values 0..1."""
+        return self.contributions(sources).sum(dim=1, keepdim=True)
+
+    def contributions(self, sources: Tensor) -> Tensor:
+        """Return what each source and the correction add to the fused image.
+
+        Args:
+            sources: (B, 2, H, W), values 0..1.
+
+        Returns:
+            (B, 3, H, W): first source, second source, correction; their sum is the fused image. The sources' are
+            0 or more, the correction has either sign.
+        """
+        weights, correction = self._predict(sources).split([self.num_sources + 1, 1], dim=1)
+        weights = weights.softmax(dim=1)
+        brightest = sources.amax(dim=1, keepdim=True)
+        is_brightest = sources == brightest
+        share = is_brightest / is_brightest.sum(dim=1, keepdim=True)
+        blended = (weights[:, :-1] + share * weights[:, -1:]) * sources
+        blend = blended.sum(dim=1, keepdim=True)
+
+        difference = brightest - sources.amin(dim=1, keepdim=True)
+        nearby = F.max_pool2d(difference, 2 * self.reach + 1, stride=1, padding=self.reach)
+        corrected = (blend + self.correction * nearby * correction.tanh()).clamp(0, 1)
+        return torch.cat([blended, corrected - blend], dim=1)
+
+    def _predict(self, sources: Tensor) -> Tensor:
+        height, width = sources.shape[-2:]
+        even = F.pad(sources, (0, width % 2, 0, height % 2), mode="replicate")
+        features = F.leaky_relu(self.stem(F.pixel_unshuffle(even, 2)), 0.1)
+        for layer in self.trunk:
+            features = features + F.leaky_relu(layer(features), 0.1)
+        return F.pixel_shuffle(self.head(features), 2)[..., :height, :width]
+
+
+def _conv(in_channels: int, out_channels: int, dilation: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(
+        in_channels, out_channels, 3, padding=dilation, dilation=dilation, padding_mode="replicate"
+    )
