@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import torch
 from monai.data import MetaTensor
 from monai.transforms import Compose
 
-from volfuse.catalogue import find
+from volfuse.catalogue import Model, find
 from volfuse.errors import FusionError
 from volfuse.transforms import PLANES, SaveFusedd, Window, color_table
 from volfuse.transforms.grid import Plane
@@ -29,12 +30,14 @@ class FusionOptions:
         colormaps: nothing, or per source ``None`` (grey), a matplotlib name or a 256x3 table.
         plane: the slices that are fused: ``"axial"``, ``"coronal"`` or ``"sagittal"``.
         batch_size: slices at a time; ``None`` chooses by device.
+        mixed_precision: let a trained network compute in bfloat16 on a GPU; classical rules never do.
     """
 
     windows: str | Window | Sequence[str | Window] = "auto"
     colormaps: Sequence[Colormap | None] | None = None
     plane: Plane = "axial"
     batch_size: int | None = None
+    mixed_precision: bool = True
 
     def config_values(self, num_sources: int) -> dict[str, Any]:
         """Return these options as checked values for a bundle's configuration: objects, no user text.
@@ -57,7 +60,25 @@ class FusionOptions:
             "colormaps": tables,
             "plane": self.plane,
             "batch_size": self.batch_size,
+            "mixed_precision": bool(self.mixed_precision),
         }
+
+
+@dataclass(frozen=True)
+class FusedCase:
+    """A fused image with what it was made of.
+
+    Attributes:
+        image: uint8, (1, X, Y, Z) or true-colour (3, X, Y, Z), on the reference's grid.
+        sources: luminance the network saw, (N, H, W, D), float, values 0..1.
+        fused: luminance the network returned, (1, H, W, D), float, values 0..1.
+        seconds: how long the steps ``"prepare"``, ``"fuse"`` and ``"restore"`` took.
+    """
+
+    image: MetaTensor
+    sources: MetaTensor
+    fused: MetaTensor
+    seconds: dict[str, float]
 
 
 class FusionPipeline:
@@ -72,9 +93,9 @@ class FusionPipeline:
     """
 
     def __init__(self, model: str = DEFAULT_MODEL, device: str = "auto") -> None:
-        self._model = find(model)
-        self._device = choose_device(device)
-        self._network = self._model.load_network(self._device)
+        self.model: Model = find(model)
+        self.device = choose_device(device)
+        self._network = self.model.load_network(self.device)
 
     def fuse(
         self,
@@ -98,22 +119,37 @@ class FusionPipeline:
             FusionError: one sentence on what is wrong with the input and what to do.
             FusionCancelled: when ``should_stop`` says so.
         """
-        wanted = self._model.num_sources or max(2, len(sources))
+        return self.fuse_case(sources, options, progress, should_stop).image
+
+    def fuse_case(
+        self,
+        sources: Sequence[str | Path],
+        options: FusionOptions | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> FusedCase:
+        """Fuse as :meth:`fuse` does, and return the luminance before and after the network too."""
+        wanted = self.model.num_sources or max(2, len(sources))
         if len(sources) != wanted:
-            raise FusionError(f"{self._model.name} fuses {wanted} images, but {len(sources)} are given.")
+            raise FusionError(f"{self.model.name} fuses {wanted} images, but {len(sources)} are given.")
         keys = [f"source_{number}" for number in range(wanted)]
-        parser = self._model.parser(
+        parser = self.model.parser(
             sources=keys,
-            device=self._device,
+            device=self.device,
             progress=progress,
             should_stop=should_stop,
             **(options or FusionOptions()).config_values(wanted),
         )
+        seconds: dict[str, float] = {}
         with plain_errors():
-            case = parser.get_parsed_content("preprocessing")(dict(zip(keys, sources, strict=True)))
-            inferer = parser.get_parsed_content("inferer")
-            case["pred"] = inferer(case["image"][None], self._network)[0]
-            return without_saving(parser.get_parsed_content("postprocessing"))(case)["pred"]
+            with timed(seconds, "prepare"):
+                case = parser.get_parsed_content("preprocessing")(dict(zip(keys, sources, strict=True)))
+            with timed(seconds, "fuse"):
+                inferer = parser.get_parsed_content("inferer")
+                case["pred"] = inferer(case["image"][None], self._network)[0]
+            with timed(seconds, "restore"):
+                restored = without_saving(parser.get_parsed_content("postprocessing"))(case)
+        return FusedCase(restored["pred"], case["image"], case["pred"], seconds)
 
 
 def fuse(
@@ -148,13 +184,23 @@ def without_saving(postprocessing: Compose) -> Compose:
 
 
 @contextmanager
+def timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    """Write into ``seconds`` how long a step took."""
+    start = perf_counter()
+    yield
+    seconds[step] = perf_counter() - start
+
+
+@contextmanager
 def plain_errors() -> Iterator[None]:
-    """Let a FusionError out of the RuntimeErrors that MONAI wraps around it."""
+    """Let a FusionError or a MemoryError out of the RuntimeErrors that MONAI wraps around it."""
     try:
         yield
     except RuntimeError as error:
         cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, FusionError):
+        while cause is not None and not isinstance(cause, FusionError | MemoryError):
+            if "DefaultCPUAllocator:" in str(cause):
+                raise MemoryError(str(cause)) from error
             cause = cause.__cause__
         if cause is None:
             raise

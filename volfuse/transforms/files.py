@@ -57,11 +57,11 @@ def read_image(path: str | Path) -> MetaTensor:
     return MetaTensor(torch.from_numpy(channels), meta=meta)
 
 
-def write_image(image: MetaTensor, path: str | Path) -> Path:
+def write_image(image: MetaTensor, path: str | Path, compress: bool = True) -> Path:
     """Write a uint8 image (1, X, Y, Z) as grey or (3, X, Y, Z) as true RGB; returns the path.
 
     The file appears under its name only when it is complete. An image whose ``meta["dimension"]`` is 2 is
-    written as 2-D.
+    written as 2-D. ``compress`` is for NRRD, MHA and TIFF; writing without it is much faster.
 
     Raises:
         FusionError: if the format is unknown or cannot hold the image, or the folder cannot be written to.
@@ -82,7 +82,7 @@ def write_image(image: MetaTensor, path: str | Path) -> Path:
     )
     partial = path.with_name(f".{path.name[: -len(suffix)]}.{os.getpid()}{suffix}")
     try:
-        save(stored, partial)
+        save(stored, partial, compress)
         partial.replace(path)
     except (RuntimeError, OSError) as error:
         raise FusionError(

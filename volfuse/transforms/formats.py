@@ -64,12 +64,15 @@ def load(path: Path) -> StoredImage:
         raise FusionError(unreadable) from error
 
 
-def save(image: StoredImage, path: Path) -> None:
-    """Write a grey or RGB uint8 image; 2-D if its ``dimension`` is 2 and one axis has length 1."""
+def save(image: StoredImage, path: Path, compress: bool) -> None:
+    """Write a grey or RGB uint8 image; 2-D if its ``dimension`` is 2 and one axis has length 1.
+
+    NIfTI is compressed if its name ends with ``.gz``; ``compress`` is for the other formats.
+    """
     if path.name.lower().endswith(NIFTI_SUFFIXES):
         _write_nifti(image, path)
     else:
-        sitk.WriteImage(_to_itk(image), str(path), useCompression=True)
+        sitk.WriteImage(_to_itk(image), str(path), useCompression=compress)
         if image.voxels.ndim == 4 and path.suffix.lower() == ".nrrd":
             _declare_rgb(path)
 

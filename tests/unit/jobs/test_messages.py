@@ -1,0 +1,65 @@
+import json
+
+import pytest
+
+from volfuse.errors import FusionError
+from volfuse.jobs import FusionRequest, JobEvent
+
+REQUEST = FusionRequest(
+    sources=("mr.nrrd", "pet.nrrd"),
+    output="fused.nii",
+    model="pca",
+    windows=("mr", (0.0, 200.5)),
+    colormaps=(None, tuple((n, n, 255) for n in range(256))),
+    batch_size=4,
+    metrics=("ssim",),
+)
+
+
+def test_a_request_survives_json() -> None:
+    text = json.dumps(REQUEST.to_json())
+    assert FusionRequest.from_json(json.loads(text)) == REQUEST
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "expected"),
+    [
+        ("sources", "mr.nrrd", "a list of file names, not 'mr.nrrd'."),
+        ("sources", ["a", 1], r"a list of file names, not \('a', 1\)."),
+        ("output", None, "a file name, not None."),
+        ("model", "", "the name of a model, not ''."),
+        ("windows", ["mr", [1]], r"nothing or a list of window names and \(low, high\) pairs, not"),
+        ("windows", [[0, float("nan")]], r"nothing or a list of window names and \(low, high\) pairs, not"),
+        ("colormaps", [[[0, 0, 0]] * 255], "nothing or a list of colour map names, tables of 256 RGB rows"),
+        ("colormaps", [[[0, 0]] * 256], "nothing or a list of colour map names, tables of 256 RGB rows"),
+        ("plane", 3, "the name of a slice plane, not 3."),
+        ("batch_size", True, "nothing or a whole number, not True."),
+        ("batch_size", 2.0, "nothing or a whole number, not 2.0."),
+        ("mixed_precision", "yes", "true or false, not 'yes'."),
+        ("device", 0, "the name of a device, not 0."),
+        ("metrics", "ssim", "a list of metric names, not 'ssim'."),
+    ],
+)
+def test_values_of_a_wrong_type_are_named(entry: str, value: object, expected: str) -> None:
+    with pytest.raises(FusionError, match=f"^'{entry}' of a fusion request must be {expected}"):
+        FusionRequest.from_json(REQUEST.to_json() | {entry: value})
+
+
+def test_unknown_and_missing_entries_are_named() -> None:
+    with pytest.raises(FusionError, match=r"^A fusion request has no entry 'maps'; use sources, output, mo"):
+        FusionRequest.from_json(REQUEST.to_json() | {"maps": True})
+    with pytest.raises(FusionError, match=r"^The fusion request lacks 'model', the name of a model\.$"):
+        FusionRequest.from_json({"sources": ["a", "b"], "output": "c"})
+
+
+def test_an_event_survives_json() -> None:
+    event = JobEvent(3, "progress", "measure", 1, 5, 0.25)
+    assert JobEvent.from_line(event.to_line()) == event
+
+
+@pytest.mark.parametrize(
+    "line", ["", "stray", "3", '{"job": 1}', JobEvent(1, "started").to_line().replace("started", "sorted")]
+)
+def test_a_line_that_is_no_event_is_refused(line: str) -> None:
+    with pytest.raises(ValueError):
+        JobEvent.from_line(line)

@@ -1,0 +1,139 @@
+"""The worker: ``python -m volfuse.jobs`` obeys the lines on its standard input until that ends.
+
+A thread listens all the time, so a cancel or the end of the parent is noticed in mid-fusion.
+"""
+
+import faulthandler
+import json
+import logging
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, TextIO
+
+from volfuse.errors import FusionCancelled, FusionError
+from volfuse.jobs.messages import FusionRequest, JobEvent
+
+_logger = logging.getLogger("volfuse.jobs")
+
+
+class Inbox:
+    """The commands of the client, one JSON object a line; their end means that the client is gone."""
+
+    def __init__(self, commands: TextIO) -> None:
+        self.jobs: SimpleQueue[tuple[int, Mapping[str, Any]]] = SimpleQueue()
+        self._commands = commands
+        self._folder: Path | None = None
+        self._cancelled: set[int] = set()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def is_cancelled(self, job: int) -> bool:
+        """Tell whether the client wants the job no more."""
+        return job in self._cancelled
+
+    def _listen(self) -> None:
+        for line in self._commands:
+            try:
+                self._obey(json.loads(line))
+            except ValueError as error:
+                _logger.warning("A command is not understood (%s): %.200s", error, line)
+        _leave(self._folder)
+
+    def _obey(self, command: object) -> None:
+        match command:
+            case {"command": "take_along", "folder": str(folder)}:
+                self._folder = Path(folder)
+            case {"command": "fuse", "job": int(job), "request": dict(request)}:
+                self.jobs.put((job, request))
+            case {"command": "cancel", "job": int(job)}:
+                self._cancelled.add(job)
+            case _:
+                raise ValueError("no such command")
+
+
+def main() -> None:
+    """Answer jobs one after another; never returns."""
+    commands, replies = _private_streams()
+    faulthandler.enable()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    inbox = Inbox(commands)
+
+    def report(event: JobEvent) -> None:
+        with suppress(OSError):  # nobody reads any more, so the inbox ends this process in a moment
+            replies.write(event.to_line())
+
+    with suppress(Exception):  # said in the answer to a job
+        import volfuse.jobs.fusion  # noqa: F401, PLC0415 - torch loads while the inbox listens already
+    while True:
+        job, request = inbox.jobs.get()
+        report(JobEvent(job, "started"))
+        report(_answer(job, request, report, lambda job=job: inbox.is_cancelled(job)))
+
+
+def _answer(
+    job: int,
+    request: Mapping[str, Any],
+    report: Callable[[JobEvent], None],
+    should_stop: Callable[[], bool],
+) -> JobEvent:
+    """Do a job and return its last event."""
+    try:
+        from volfuse.jobs.fusion import run  # noqa: PLC0415 - see main
+
+        return JobEvent(
+            job, "finished", result=run(job, FusionRequest.from_json(request), report, should_stop)
+        )
+    except FusionCancelled:
+        return JobEvent(job, "cancelled")
+    except Exception as error:
+        _logger.exception("Job %d failed:", job)
+        return JobEvent(job, "failed", message=_sentence(error))
+
+
+def _sentence(error: Exception) -> str:
+    match error:
+        case FusionError():
+            return str(error)
+        case ModuleNotFoundError():
+            return f"The Python package {error.name} is missing; install it and try again."
+        case MemoryError():
+            return "There is too little memory for these images; close other programs or crop them."
+    return (
+        f"The fusion failed unexpectedly ({type(error).__name__}); "
+        "try again, and report the log if it happens again."
+    )
+
+
+def _private_streams() -> tuple[TextIO, TextIO]:
+    """Take standard input and output away from everybody else; what libraries print goes to the log."""
+    commands = os.fdopen(os.dup(0), encoding="utf-8", errors="replace")
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    with suppress(OSError):
+        replies.write("\n")  # ends what was printed before without an end of line
+    return commands, replies
+
+
+def _leave(folder: Path | None) -> None:
+    """End this process in whatever it does, and remove the folder that its client cannot remove any more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):  # the log: Windows removes no open file
+        os.dup2(nowhere, descriptor)
+    deadline = time.monotonic() + 2
+    while (
+        folder and folder.exists() and time.monotonic() < deadline
+    ):  # a file can appear while the folder is emptied
+        shutil.rmtree(folder, ignore_errors=True)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

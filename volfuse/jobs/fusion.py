@@ -1,0 +1,146 @@
+"""One job from its request to its result, with the models of earlier jobs kept in memory."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Literal
+
+import torch
+
+from volfuse.bundles import Bundle
+from volfuse.errors import FusionCancelled, FusionError
+from volfuse.jobs.messages import FusionRequest, JobEvent
+from volfuse.metrics import METRICS
+from volfuse.pipeline import FusedCase, FusionOptions, FusionPipeline, timed
+from volfuse.transforms import Limit, Window, write_image
+from volfuse.transforms.files import check_output
+
+_logger = logging.getLogger(__name__)
+
+
+class Progress:
+    """Report the slices of one step of a job, with the time left.
+
+    The first slice warms the device up, so the rate is that of the slices after it.
+    """
+
+    def __init__(
+        self, report: Callable[[JobEvent], None], job: int, step: Literal["fuse", "measure"]
+    ) -> None:
+        self._report = report
+        self._job = job
+        self._step = step
+        self._first: tuple[int, float] | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        seconds_left = None
+        if self._first is None:
+            self._first = done, now
+        else:
+            first_done, start = self._first
+            seconds_left = (now - start) / (done - first_done) * (total - done)
+        self._report(JobEvent(self._job, "progress", self._step, done, total, seconds_left))
+
+
+def run(
+    job: int, request: FusionRequest, report: Callable[[JobEvent], None], should_stop: Callable[[], bool]
+) -> dict[str, Any]:
+    """Fuse, measure and write; returns what ``JobEvent.result`` holds.
+
+    Args:
+        job: its number in the events.
+        request: what to do.
+        report: takes the progress events.
+        should_stop: asked before every batch of slices, every measured slice and before the file is written.
+
+    Raises:
+        FusionError: one sentence on what is wrong with the request and what to do.
+        FusionCancelled: when ``should_stop`` says so; no file is left.
+    """
+    check_output(Path(request.output), [Path(source) for source in request.sources])
+    if unknown := [name for name in request.metrics if name not in METRICS]:
+        raise FusionError(f"There is no metric '{unknown[0]}'; choose from: {', '.join(METRICS)}.")
+    seconds: dict[str, float] = {}
+    try:
+        with timed(seconds, "load"):
+            pipeline, weights = _load(request.model, request.device)
+        case = pipeline.fuse_case(
+            request.sources, _options(request), Progress(report, job, "fuse"), should_stop
+        )
+        seconds |= case.seconds
+        with timed(seconds, "measure"):
+            metrics = measure(case, request.metrics, Progress(report, job, "measure"), should_stop)
+        if should_stop():
+            raise FusionCancelled("The fusion was stopped.")
+        with timed(seconds, "write"):
+            output = write_image(case.image, request.output, compress=False)
+    finally:
+        torch.cuda.empty_cache()  # the viewer draws on the same GPU
+    return {
+        "output": str(output),
+        "model": pipeline.model.name,
+        "version": pipeline.model.version,
+        "weights_sha256": weights,
+        "device": str(pipeline.device),
+        "metrics": metrics,
+        "seconds": seconds,
+    }
+
+
+def measure(
+    case: FusedCase,
+    metrics: Sequence[str],
+    progress: Callable[[int, int], None],
+    should_stop: Callable[[], bool],
+) -> dict[str, float | None]:
+    """Return the mean of each metric over the slices in which every source shows something.
+
+    The fused image is measured as a file holds it, in 256 levels, as ``volfuse evaluate`` does. A metric that
+    needs larger slices than these gives ``None``, as does a volume without such slices.
+
+    Raises:
+        FusionCancelled: when ``should_stop`` says so.
+    """
+    if not metrics:
+        return {}
+    fused = (case.fused.as_tensor() * 255).round() / 255
+    sources = case.sources.as_tensor()
+    voxels = sources.flatten(1, 2)
+    shown = (voxels.amax(1) > voxels.amin(1)).all(0).nonzero().flatten().tolist()
+    values: dict[str, list[float]] = {name: [] for name in metrics}
+    for done, index in enumerate(shown):
+        if should_stop():
+            raise FusionCancelled("The fusion was stopped.")
+        for name in list(values):
+            try:
+                values[name].append(METRICS[name](fused[None, ..., index], sources[None, ..., index]).item())
+            except ValueError as error:
+                _logger.info("%s is left out: %s", name, error)
+                del values[name]
+        progress(done + 1, len(shown))
+    return {name: fmean(values[name]) if values.get(name) else None for name in metrics}
+
+
+@lru_cache(maxsize=4)
+def _load(model: str, device: str) -> tuple[FusionPipeline, str | None]:
+    """Return a model in memory and the SHA-256 of its weights."""
+    pipeline = FusionPipeline(model, device)
+    return pipeline, pipeline.model.weights_hash() if isinstance(pipeline.model, Bundle) else None
+
+
+def _options(request: FusionRequest) -> FusionOptions:
+    windows = [
+        window if isinstance(window, str) else Window(Limit(window[0]), Limit(window[1]))
+        for window in request.windows or ["auto"]
+    ]
+    return FusionOptions(
+        windows=windows,
+        colormaps=request.colormaps,
+        plane=request.plane,
+        batch_size=request.batch_size,
+        mixed_precision=request.mixed_precision,
+    )
