@@ -1,0 +1,239 @@
+"""Runs fusions in the worker process and turns what it reports into volumes of the scene. No Qt."""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import slicer
+
+import volfuse
+from SlicerFusionLib import display
+from SlicerFusionLib.choices import Colors, Window
+from SlicerFusionLib.models import Model
+from SlicerFusionLib.parameters import FusionParameters
+from SlicerFusionLib.quality import QUALITIES, keep_quality
+from SlicerFusionLib.request import fusion_request
+from SlicerFusionLib.result import Provenance, add_result
+from SlicerFusionLib.source import Source, write_sources
+from volfuse.errors import FusionError
+from volfuse.jobs import FusionRequest, FusionWorker, JobEvent
+
+
+class Worker(Protocol):
+    """What is needed of ``volfuse.jobs.FusionWorker``: every method returns at once."""
+
+    folder: Path
+    busy: bool
+
+    def submit(self, request: FusionRequest) -> int:
+        """Begin a job."""
+
+    def poll(self) -> list[JobEvent]:
+        """Return what has happened since the last call."""
+
+    def cancel(self) -> None:
+        """Ask the job to stop."""
+
+    def close(self) -> None:
+        """End the process and remove its folder."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What to tell the user.
+
+    Attributes:
+        text: one line, or empty.
+        is_error: the text says what went wrong.
+        done: slices done in the present step.
+        total: slices in this step; 0 while that is not known.
+    """
+
+    text: str = ""
+    is_error: bool = False
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """One or several fusions of the same sources."""
+
+    reference: slicer.vtkMRMLVolumeNode
+    second: slicer.vtkMRMLVolumeNode
+    sources: Sequence[Source]
+    settings: dict[str, Any]
+    models: Sequence[Model]
+
+
+class FusionLogic:
+    """Fuses two volumes with one model after another.
+
+    Call ``poll`` every now and then while ``busy``; ``status`` and ``results`` tell how far it is.
+
+    Args:
+        make_worker: returns the worker; called before the first fusion.
+
+    Attributes:
+        status: what to tell the user.
+        results: the fused volumes of the present or last run.
+    """
+
+    def __init__(self, make_worker: "Callable[[], Worker] | None" = None) -> None:
+        self.status = Status()
+        self.results: list[slicer.vtkMRMLVolumeNode] = []
+        self._make_worker = make_worker or new_worker
+        self._worker: Worker | None = None
+        self._folder: Path | None = None
+        self._batch: _Batch | None = None
+        self._waiting: deque[Model] = deque()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a fusion runs."""
+        return self._batch is not None
+
+    def start(self, parameters: FusionParameters, models: Sequence[Model]) -> None:
+        """Begin to fuse the two volumes with each model; a failure is told by ``status``."""
+        self.results = []
+        try:
+            if self._worker is None:
+                self._worker = self._make_worker()
+            self._folder = Path(tempfile.mkdtemp(dir=self._worker.folder))
+            volumes = parameters.reference, parameters.second
+            sources = [
+                _chosen(source, volume, window, colors)
+                for source, volume, window, colors in zip(
+                    write_sources(*volumes, self._folder),
+                    volumes,
+                    (parameters.reference_window, parameters.second_window),
+                    (parameters.reference_colors, parameters.second_colors),
+                    strict=True,
+                )
+            ]
+            self._batch = _Batch(*volumes, sources, _settings(parameters), models)
+            self._waiting = deque(models)
+            self._submit_next()
+        except (FusionError, OSError) as error:
+            self._end(Status(str(error), is_error=True))
+
+    def poll(self) -> None:
+        """Take in what the worker reports."""
+        for event in self._worker.poll() if self._worker else ():
+            if self._batch:
+                self._react(event)
+
+    def cancel(self) -> None:
+        """Stop; ``busy`` ends within a second of polls."""
+        if self._batch:
+            self._waiting.clear()
+            self._worker.cancel()
+            self.status = Status("Cancelling ...")
+
+    def abandon(self) -> None:
+        """Stop at once and forget all volumes, because the scene closes."""
+        if self._batch:
+            self.close()
+        self.status, self.results = Status(), []
+
+    def close(self) -> None:
+        """Stop at once and end the worker; a later fusion starts a new one."""
+        if self._worker:
+            self._worker.close()
+        self._worker = self._batch = None
+
+    def _submit_next(self) -> None:
+        model = self._waiting.popleft()
+        request = fusion_request(self._batch.sources, self._folder, model.name, **self._batch.settings)
+        metrics = [quality.metric for quality in QUALITIES]
+        self._worker.submit(FusionRequest.from_json({**request, "metrics": metrics}))
+        self.status = Status(f"{self._prefix()}Starting ...")
+
+    def _react(self, event: JobEvent) -> None:
+        if event.kind == "started":
+            self.status = Status(f"{self._prefix()}Loading the model ...")
+        elif event.kind == "progress":
+            self.status = Status(self._prefix() + _progress(event), done=event.done, total=event.total)
+        elif event.kind == "finished":
+            self._finish(event.result)
+        elif event.kind == "failed":
+            self._end(Status(event.message, is_error=True))
+        else:
+            self._end(Status("Cancelled."))
+
+    def _finish(self, result: dict[str, Any]) -> None:
+        batch = self._batch
+        model = batch.models[len(self.results)]
+        options = batch.settings | {
+            "device": result["device"],
+            "windows": [source.window for source in batch.sources],
+        }
+        provenance = Provenance(
+            model.name, model.title, result["version"], result["weights_sha256"] or "", options
+        )
+        try:
+            if None in (batch.reference.GetScene(), batch.second.GetScene()):
+                raise FusionError("A source volume was removed during the fusion; choose both again.")
+            volume = add_result(Path(result["output"]), batch.reference, batch.second, provenance)
+            keep_quality(volume, result["metrics"])
+            self.results.append(volume)
+            if self._waiting:
+                self._submit_next()
+            else:
+                self._end(Status(f"Done in {sum(result['seconds'].values()):.0f} s: {volume.GetName()}"))
+        except FusionError as error:
+            self._end(Status(str(error), is_error=True))
+
+    def _end(self, status: Status) -> None:
+        self.status = status
+        self._waiting.clear()
+        self._batch = None
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _prefix(self) -> str:
+        count = len(self._batch.models)
+        return f"Method {count - len(self._waiting)} of {count}. " if count > 1 else ""
+
+
+def new_worker() -> FusionWorker:
+    """Return a worker that runs in Slicer's own Python, where this very ``volfuse`` is found."""
+    paths = [str(Path(volfuse.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    return FusionWorker(shutil.which("PythonSlicer") or sys.executable, environment)
+
+
+def _settings(parameters: FusionParameters) -> dict[str, Any]:
+    return {
+        "plane": parameters.plane.value,
+        "device": parameters.device.value,
+        "batch_size": parameters.batch_size or None,
+        "mixed_precision": parameters.mixed_precision,
+    }
+
+
+def _chosen(source: Source, volume: slicer.vtkMRMLVolumeNode, window: Window, colors: Colors) -> Source:
+    """Return ``source`` with the user's window and colours; what the voxels themselves colour keeps both."""
+    if display.is_color(volume):
+        return source
+    if window is not Window.AS_SHOWN:
+        source = replace(source, window=window.value)
+    if colors is not Colors.AS_SHOWN:
+        source = replace(source, table=display.lookup_table(volume.GetScene().GetNodeByID(colors.value)))
+    return source
+
+
+def _progress(event: JobEvent) -> str:
+    if event.step == "measure":
+        return "Measuring the quality ..."
+    text = f"{event.done} of {event.total} slices"
+    if event.seconds_left is None:
+        return text
+    minutes, seconds = divmod(round(event.seconds_left), 60)
+    return f"{text}, about {f'{minutes} min ' if minutes else ''}{seconds} s left"

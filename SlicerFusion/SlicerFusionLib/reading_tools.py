@@ -1,0 +1,118 @@
+"""Show sources and fused volumes in the slice views: blended, as a checkerboard, or side by side."""
+
+from collections.abc import Iterator, Sequence
+
+import slicer
+
+from SlicerFusionLib.checkerboard import checkerboard
+
+_FUSED_LAYER = 3  # the first of the layers over background, foreground and labels
+_OVERLAY_OPACITY = 0.5
+_FIRST_LAYOUT = 5200  # with the number of views added, a number that no layout of Slicer has
+_COLUMNS = 3
+
+
+class ReadingTools:
+    """Arranges the slice views; the scene is its only state besides the checkerboard it made.
+
+    Every slice view has the reference in the background, the second volume half transparent over it, and the
+    fused volume over both. The opacity of the last blends from the overlay to the fused volume.
+    """
+
+    def __init__(self) -> None:
+        self._board: slicer.vtkMRMLVectorVolumeNode | None = None
+
+    def show(self, volumes: Sequence[slicer.vtkMRMLVolumeNode], blend: float) -> None:
+        """Show volumes over each other in all slice views, linked and fitted.
+
+        Args:
+            volumes: the reference, the second volume and the fused one, or only the last of these or first two.
+            blend: the opacity of the fused volume over the other two.
+        """
+        for view in _views():
+            _fill(view, *volumes, blend=blend)
+        self._remove_board()
+        slicer.app.applicationLogic().FitSliceToAll()
+
+    def set_blend(self, blend: float) -> None:
+        """Blend from the overlay (0) to the fused volume (1) in every slice view that shows both."""
+        for view in _views():
+            if view.GetNthLayerVolumeID(_FUSED_LAYER):
+                view.SetNthLayerOpacity(_FUSED_LAYER, blend)
+
+    def show_checkerboard(
+        self, reference: slicer.vtkMRMLVolumeNode, second: slicer.vtkMRMLVolumeNode
+    ) -> None:
+        """Show both sources in alternating blocks in all slice views."""
+        old, self._board = self._board, checkerboard(reference, second)
+        for view in _views():
+            _fill(view, self._board)
+        if old is not None:
+            slicer.mrmlScene.RemoveNode(old)
+
+    def show_side_by_side(
+        self, sources: Sequence[slicer.vtkMRMLVolumeNode], fused: Sequence[slicer.vtkMRMLVolumeNode]
+    ) -> None:
+        """Show the overlay of the sources and each fused volume in an axial slice view of its own."""
+        layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+        names = [f"Fusion{number}" for number in range(len(fused) + 1)]
+        layout.AddLayoutDescription(_FIRST_LAYOUT + len(names), _layout(names))
+        layout.SetViewArrangement(_FIRST_LAYOUT + len(names))
+        views = {view.GetLayoutName(): view for view in _views()}
+        _fill(views[names[0]], *sources)
+        for name, volume in zip(names[1:], fused, strict=True):
+            _fill(views[name], volume)
+        self._remove_board()
+        slicer.app.applicationLogic().FitSliceToAll()
+
+    def forget(self) -> None:
+        """Let go of the nodes of a scene that closes."""
+        self._board = None
+
+    def _remove_board(self) -> None:
+        if self._board is not None:
+            slicer.mrmlScene.RemoveNode(self._board)
+            self._board = None
+
+
+def _views() -> Iterator[slicer.vtkMRMLSliceCompositeNode]:
+    for index in range(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
+        yield slicer.mrmlScene.GetNthNodeByClass(index, "vtkMRMLSliceCompositeNode")
+
+
+def _fill(
+    view: slicer.vtkMRMLSliceCompositeNode,
+    background: slicer.vtkMRMLVolumeNode,
+    foreground: slicer.vtkMRMLVolumeNode | None = None,
+    fused: slicer.vtkMRMLVolumeNode | None = None,
+    *,
+    blend: float = 1.0,
+) -> None:
+    view.SetBackgroundVolumeID(background.GetID())
+    view.SetForegroundVolumeID(foreground.GetID() if foreground else None)
+    view.SetForegroundOpacity(_OVERLAY_OPACITY)
+    view.SetNthLayerVolumeID(_FUSED_LAYER, fused.GetID() if fused else None)
+    if fused:
+        view.SetNthLayerOpacity(_FUSED_LAYER, blend)
+    view.SetLinkedControl(True)
+    view.SetHotLinkedControl(True)
+
+
+def _layout(names: Sequence[str]) -> str:
+    rows = [names[start : start + _COLUMNS] for start in range(0, len(names), _COLUMNS)]
+    return _split("vertical", [_split("horizontal", [_view(name) for name in row]) for row in rows])
+
+
+def _split(direction: str, parts: Sequence[str]) -> str:
+    items = "".join(f"<item>{part}</item>" for part in parts)
+    return f'<layout type="{direction}" split="true">{items}</layout>'
+
+
+def _view(name: str) -> str:
+    return (
+        f'<view class="vtkMRMLSliceNode" singletontag="{name}">'
+        '<property name="orientation" action="default">Axial</property>'
+        f'<property name="viewlabel" action="default">{name.removeprefix("Fusion")}</property>'
+        '<property name="viewcolor" action="default">#808080</property>'
+        "</view>"
+    )

@@ -1,0 +1,246 @@
+"""The panel: binds the widgets to the parameter node and shows what the logic reports. It computes nothing."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import qt
+import slicer
+import slicer.util
+import vtk
+from slicer.util import VTKObservationMixin
+
+from SlicerFusionLib.checks import reason_not_to_fuse
+from SlicerFusionLib.choices import Preset
+from SlicerFusionLib.fusion_logic import FusionLogic, Status
+from SlicerFusionLib.model_lists import OneModel, SeveralModels
+from SlicerFusionLib.models import available_models
+from SlicerFusionLib.parameters import FusionParameters
+from SlicerFusionLib.presets import apply_preset
+from SlicerFusionLib.reading_panel import ReadingPanel
+from SlicerFusionLib.volumes import likely_pair
+from volfuse.errors import FusionError
+
+_POLL_MILLISECONDS = 100
+_ERROR_STYLE = "color: #c0392b;"
+
+
+class PackageInstaller(Protocol):
+    """What the panel needs of an installer."""
+
+    def missing(self) -> list[str]:
+        """Return the names of packages that are not installed."""
+
+    def install(self, wheels: Path | None = None) -> None:
+        """Install them, or raise ``FusionError``."""
+
+
+class FusionPanel(VTKObservationMixin):
+    """Joins the widgets of ``SlicerFusion.ui`` to the parameter node and the logic.
+
+    Args:
+        widget: what ``slicer.util.loadUI`` returned.
+        get_parameters: returns the parameters of the present scene.
+        installer: installs what fusing needs.
+        logic: fuses.
+
+    Attributes:
+        parameters: of the present scene; ``None`` while no scene is followed.
+    """
+
+    def __init__(
+        self,
+        widget: qt.QWidget,
+        get_parameters: Callable[[], FusionParameters],
+        installer: PackageInstaller,
+        logic: FusionLogic | None = None,
+    ) -> None:
+        super().__init__()
+        self.ui = slicer.util.childWidgetVariables(widget)
+        self.logic = logic or FusionLogic()
+        self._models = available_models()
+        self._get_parameters = get_parameters
+        self._installer = installer
+        self._missing = installer.missing()
+        self.parameters: FusionParameters | None = None
+        self._gui_tag = 0
+        self._chosen: tuple[object, ...] = ()
+        self._checked: tuple[object, ...] = ()
+        self._reason = ""
+        self._is_entered = True
+        widget.setMRMLScene(slicer.mrmlScene)
+        self._reading = ReadingPanel(self.ui, self._models)
+        self._timer = qt.QTimer()
+        self._timer.setInterval(_POLL_MILLISECONDS)
+        self._connect()
+        self.enter()
+
+    def enter(self) -> None:
+        """Take up the scene's parameters if that has not been done, and fill in what they leave open."""
+        self._is_entered = True
+        if self.parameters is None:
+            self._follow(self._get_parameters())
+        parameters = self.parameters
+        with slicer.util.NodeModify(parameters):
+            if not parameters.reference and not parameters.second:
+                parameters.reference, parameters.second = likely_pair(slicer.mrmlScene)
+            names = list(self._models)
+            parameters.model = parameters.model or names[0]
+            parameters.compared_models = parameters.compared_models or ",".join(names[:2])
+        self._update()
+
+    def exit(self) -> None:
+        """Another module is shown; what runs goes on."""
+        self._is_entered = False
+
+    def close(self) -> None:
+        """End the worker and let go of everything; Slicer closes or reloads the module."""
+        self._timer.stop()
+        self._let_go()
+        self.removeObservers()
+        self.logic.close()
+
+    def _connect(self) -> None:
+        self._timer.connect("timeout()", self._poll)
+        self.ui.fuseButton.connect("clicked(bool)", self._fuse)
+        self.ui.compareButton.connect("clicked(bool)", self._compare)
+        self.ui.cancelButton.connect("clicked(bool)", self._cancel)
+        self.ui.installButton.connect("clicked(bool)", self._install)
+        self.ui.wheelsButton.connect("directorySelected(QString)", self._install_from)
+        for event, react in (
+            (slicer.vtkMRMLScene.StartCloseEvent, self._let_go),
+            (slicer.vtkMRMLScene.StartImportEvent, self._let_go),
+            (slicer.vtkMRMLScene.EndCloseEvent, self._return),
+            (slicer.vtkMRMLScene.EndImportEvent, self._return),
+        ):
+            self.addObserver(slicer.mrmlScene, event, react)
+
+    def _follow(self, parameters: FusionParameters) -> None:
+        self.parameters = parameters
+        models = list(self._models.values())
+        named = {widget.property("SlicerParameterName"): widget for widget in vars(self.ui).values()}
+        # connectGui would take the names by itself, but tells no tag to disconnect them with.
+        self._gui_tag = parameters.connectParametersToGui(
+            {name: widget for name, widget in named.items() if name}
+            | {
+                "model": OneModel(self.ui.modelComboBox, models),
+                "compared_models": SeveralModels(self.ui.comparedModelsList, models),
+            }
+        )
+        self._chosen = self._choice()
+        self._reading.follow(parameters)
+        # Last of all observers: what another program writes must have reached ``parameters`` first.
+        self.addObserver(parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._update, priority=-1.0)
+
+    def _let_go(self, *_event: object) -> None:
+        """Stop what runs and forget the parameters: the scene closes, or another one is loaded into it."""
+        self.logic.abandon()
+        if self.parameters is None:
+            return
+        self.removeObserver(self.parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._update)
+        self.parameters.disconnectGui(self._gui_tag)
+        self.parameters = None
+        self._reading.follow(None)
+
+    def _return(self, *_event: object) -> None:
+        if self._is_entered:
+            self.enter()
+
+    def _fuse(self) -> None:
+        self._start([self.parameters.model])
+
+    def _compare(self) -> None:
+        self._start(self._compared())
+
+    def _start(self, names: Sequence[str]) -> None:
+        self._check(again=True)
+        if not self._reason:
+            self.logic.start(self.parameters, [self._models[name] for name in names])
+            self._timer.start()
+        self._update()
+
+    def _cancel(self) -> None:
+        self.logic.cancel()
+        self._update()
+
+    def _poll(self) -> None:
+        self.logic.poll()
+        if not self.logic.busy:
+            self._timer.stop()
+            if self.logic.results:
+                self._reading.show_results(self.logic.results)
+        self._update()
+
+    def _install(self) -> None:
+        self._install_from("")
+
+    def _install_from(self, folder: str) -> None:
+        self._show_status(Status("Installing; this can take some minutes ..."))
+        slicer.app.processEvents()
+        try:
+            self._installer.install(Path(folder) if folder else None)
+            self.logic.status = Status("The packages are installed.")
+        except FusionError as error:
+            self.logic.status = Status(str(error), is_error=True)
+        self._missing = self._installer.missing()
+        self._check(again=True)
+        self._update()
+
+    def _choice(self) -> tuple[object, ...]:
+        return self.parameters.preset, self.parameters.reference, self.parameters.second
+
+    def _compared(self) -> list[str]:
+        return [name for name in self.parameters.compared_models.split(",") if name in self._models]
+
+    def _check(self, *, again: bool = False) -> None:
+        """Find out what stands against fusing; looks at voxels only if a volume or the method has changed."""
+        volumes = self.parameters.reference, self.parameters.second
+        checked = (self.parameters.model, *((volume, volume and volume.GetMTime()) for volume in volumes))
+        if checked == self._checked and not again:
+            return
+        if checked != self._checked and not self.logic.busy:
+            self.logic.status = Status()  # it spoke of other volumes
+        self._checked = checked
+        if self._missing:
+            self._reason = f"Python packages are missing ({', '.join(self._missing)}); install them first."
+        elif self.parameters.model not in self._models:
+            self._reason = f"The method '{self.parameters.model}' is not installed; choose another."
+        else:
+            self._reason = reason_not_to_fuse(*volumes)
+
+    def _update(self, *_event: object) -> None:
+        """Show the present state; called after everything that happens."""
+        if self.parameters is None:
+            return
+        before, self._chosen = self._chosen, self._choice()
+        if self._chosen != before and {before[0], self._chosen[0]} != {Preset.AS_SHOWN}:
+            apply_preset(self.parameters)
+        self._check()
+        self._reading.update()
+        self._show_model()
+        self._show_buttons()
+        self._show_status(self.logic.status if self.logic.status.text else Status(self._reason))
+
+    def _show_model(self) -> None:
+        model = self._models.get(self.parameters.model)
+        self.ui.modelDescription.setText(model.details if model else "")
+
+    def _show_buttons(self) -> None:
+        busy = self.logic.busy
+        for section in (self.ui.imagesSection, self.ui.advancedSection, self.ui.compareSection):
+            section.setEnabled(not busy)
+        self.ui.installFrame.setVisible(bool(self._missing))
+        self.ui.fuseButton.setVisible(not busy)
+        self.ui.cancelButton.setVisible(busy)
+        self.ui.fuseButton.setEnabled(not self._reason)
+        self.ui.fuseButton.setToolTip(self._reason or "Make one volume that shows both.")
+        reason = self._reason or ("" if len(self._compared()) > 1 else "Check two or more methods.")
+        self.ui.compareButton.setEnabled(not reason)
+        self.ui.compareButton.setToolTip(reason or "Fuse with every checked method, one after another.")
+
+    def _show_status(self, status: Status) -> None:
+        self.ui.progressBar.setVisible(self.logic.busy)
+        self.ui.progressBar.setMaximum(status.total)  # without a total, the bar only moves
+        self.ui.progressBar.setValue(status.done)
+        self.ui.statusLabel.setText(status.text)
+        self.ui.statusLabel.setStyleSheet(_ERROR_STYLE if status.is_error else "")

@@ -1,0 +1,59 @@
+"""A worker that says what a test writes down, in place of ``volfuse.jobs.FusionWorker``."""
+
+from collections import deque
+from pathlib import Path
+
+import torch
+from monai.data import MetaTensor
+
+from volfuse.jobs import FusionRequest, JobEvent
+from volfuse.transforms import read_image, write_image
+
+
+class ScriptedWorker:
+    """A worker without a process: ``say`` is what it reports next."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.requests: list[FusionRequest] = []
+        self.busy = self.was_cancelled = self.is_closed = False
+        self._events: deque[JobEvent] = deque()
+
+    def submit(self, request: FusionRequest) -> int:
+        self.requests.append(request)
+        self.busy = True
+        return len(self.requests)
+
+    def poll(self) -> list[JobEvent]:
+        events = list(self._events)
+        self._events.clear()
+        return events
+
+    def cancel(self) -> None:
+        self.was_cancelled = True
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def say(self, kind: str, **entries: object) -> None:
+        self.busy = kind in ("started", "progress")
+        self._events.append(JobEvent(len(self.requests), kind, **entries))
+
+    def finish(self) -> None:
+        """Fuse: the reference itself, as 8 bit."""
+        request = self.requests[-1]
+        image = read_image(request.sources[0])
+        levels = (image / image.max() * 255).to(torch.uint8)
+        write_image(MetaTensor(levels, meta=image.meta), Path(request.output))
+        self.say(
+            "finished",
+            result={
+                "output": request.output,
+                "model": request.model,
+                "version": "1.2",
+                "weights_sha256": "ab12",
+                "device": "cpu",
+                "metrics": {"ssim": 0.75, "qabf": None},
+                "seconds": {"load": 1.0, "fuse": 2.0},
+            },
+        )

@@ -1,0 +1,137 @@
+"""What is installed, from where, and only when the user asks."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import slicer
+import slicer.util
+
+from SlicerFusion import SlicerFusionWidget
+from SlicerFusionLib.installer import Installer
+from SlicerFusionLib.widget import FusionPanel
+from volfuse.errors import FusionError
+
+
+@pytest.fixture
+def requirements(tmp_path: Path) -> Path:
+    file = tmp_path / "requirements.txt"
+    file.write_text("# what fusing needs\nnumpy>=1\nno-such-package>=3,<4\n")
+    return file
+
+
+@pytest.fixture
+def pip(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Calls of ``slicer.util.pip_install``, which installs nothing here."""
+    calls: list[list[str]] = []
+    monkeypatch.setattr(slicer.util, "pip_install", calls.append)
+    return calls
+
+
+def test_missing_packages_are_named_without_importing_any(requirements: Path) -> None:
+    assert Installer(requirements).missing() == ["no-such-package"]
+
+
+def test_nothing_is_missing_where_the_tests_run() -> None:
+    """The requirements file of the module names only what ``volfuse`` itself depends on."""
+    file = Path(__file__).parents[3] / "SlicerFusion" / "Resources" / "requirements.txt"
+    assert Installer(file).missing() == []
+
+
+def test_a_folder_of_wheels_is_used_without_internet(
+    requirements: Path, pip: list[list[str]], tmp_path: Path
+) -> None:
+    Installer(requirements).install(tmp_path)
+    assert pip == [["--no-index", "--find-links", str(tmp_path), "torch>=2.6", "-r", str(requirements)]]
+
+
+def test_slicer_5_10_installs_with_pip(
+    requirements: Path, pip: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("SlicerFusionLib.installer.find_spec", lambda name: None)
+    Installer(requirements).install()
+    assert pip == [["-r", str(requirements)]]
+
+
+def test_slicer_5_12_installs_with_its_own_packaging(
+    requirements: Path, pip: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packaging = ModuleType("slicer.packaging")
+    packaging.__spec__ = sys.__spec__
+    calls = []
+    packaging.load_requirements = lambda path: Path(path).read_text().splitlines()[1:]
+    packaging.pip_ensure = lambda needed, **options: calls.append((needed, options))
+    monkeypatch.setitem(sys.modules, "slicer.packaging", packaging)
+    monkeypatch.setattr(slicer, "packaging", packaging, raising=False)
+    Installer(requirements).install()
+    options = {"prompt_install": False, "requester": "SlicerFusion"}
+    assert calls == [(["numpy>=1", "no-such-package>=3,<4"], options)]
+    assert pip == []
+
+
+def test_torch_comes_from_the_pytorch_extension(
+    requirements: Path, pip: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installer, calls = Installer(requirements), []
+    monkeypatch.setattr(installer, "missing", lambda: ["torch"])
+    with pytest.raises(FusionError, match=r"^Install the extension PyTorch in the Extensions Manager first"):
+        installer.install()
+    assert pip == []
+
+    class Logic:
+        def installTorch(self, **options: object) -> None:  # noqa: N802 - its name there
+            calls.append(options)
+
+    extension = ModuleType("PyTorchUtils")
+    extension.__spec__ = sys.__spec__
+    extension.PyTorchUtilsLogic = Logic
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", extension)
+    installer.install()
+    assert calls == [{"askConfirmation": False, "torchVersionRequirement": ">=2.6"}]
+
+
+@pytest.mark.parametrize("wheels", [None, "wheels"])
+def test_a_failure_is_one_sentence(
+    requirements: Path, monkeypatch: pytest.MonkeyPatch, wheels: str | None
+) -> None:
+    def fail(_arguments: list[str]) -> None:
+        raise subprocess.CalledProcessError(1, "pip")
+
+    monkeypatch.setattr(slicer.util, "pip_install", fail)
+    expected = "could not be installed from wheels" if wheels else "check the internet connection"
+    with pytest.raises(FusionError, match=expected):
+        Installer(requirements).install(wheels and Path(wheels))
+
+
+def test_the_panel_offers_to_install_what_is_missing_and_then_fuses(
+    panel: FusionPanel, module_widget: SlicerFusionWidget, head: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OfflineInstaller:
+        folders: list[Path | None] = []  # noqa: RUF012 - read below
+
+        def missing(self) -> list[str]:
+            return [] if self.folders else ["torch", "monai"]
+
+        def install(self, wheels: Path | None = None) -> None:
+            if wheels is None:
+                raise FusionError("The packages could not be downloaded.")
+            self.folders.append(wheels)
+
+    installer = OfflineInstaller()
+    head("MR"), head("PET")
+    fresh = FusionPanel(module_widget.parent.findChild(slicer.qMRMLWidget), panel._get_parameters, installer)
+    ui = fresh.ui
+    assert not ui.installFrame.isHidden()
+    assert ui.fuseButton.toolTip == "Python packages are missing (torch, monai); install them first."
+    assert not ui.fuseButton.enabled
+    ui.installButton.click()
+    assert ui.statusLabel.text == "The packages could not be downloaded."
+    ui.wheelsButton.directory = "wheels"
+    assert installer.folders == [Path("wheels")]
+    assert ui.statusLabel.text == "The packages are installed."
+    assert ui.installFrame.isHidden()
+    assert ui.fuseButton.enabled
+    fresh.close()

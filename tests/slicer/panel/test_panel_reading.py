@@ -1,0 +1,174 @@
+"""What the slice views show, read from the images that Slicer's own slice logics compose."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import slicer
+from standins.application import Application
+from vtk.util.numpy_support import vtk_to_numpy
+
+from SlicerFusionLib.parameters import FusionParameters
+from SlicerFusionLib.reading_tools import ReadingTools
+from SlicerFusionLib.result import MODEL_ATTRIBUTE, SOURCE_ROLE
+from SlicerFusionLib.widget import FusionPanel
+from tests.slicer.conftest import displayed
+
+Volume = slicer.vtkMRMLScalarVolumeNode
+
+
+def drawn(application: Application, view: str) -> np.ndarray:
+    """The picture of a slice view without a screen: uint8 (rows, columns, RGB)."""
+    connection = application.slices[view].GetImageDataConnection()
+    connection.GetProducer().Update()
+    image = connection.GetProducer().GetOutputDataObject(connection.GetIndex())
+    columns, rows, _ = image.GetDimensions()
+    return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(rows, columns, -1)[..., :3].astype(int)
+
+
+def middle(application: Application, view: str) -> tuple[int, ...]:
+    picture = drawn(application, view)
+    return tuple(picture[picture.shape[0] // 2, picture.shape[1] // 2].tolist())
+
+
+@pytest.fixture
+def add_even(scene: slicer.vtkMRMLScene, add_volume: Callable) -> Callable[..., Volume]:
+    """Add a volume that shows one grey value, or one colour, everywhere."""
+
+    def add(name: str, *value: int) -> Volume:
+        kind = "vtkMRMLVectorVolumeNode" if len(value) == 3 else "vtkMRMLScalarVolumeNode"
+        voxels = np.broadcast_to(np.uint8(value), (16, 16, 16, len(value))).squeeze().copy()
+        volume = add_volume(name, voxels, kind=kind)
+        volume.GetDisplayNode().SetAutoWindowLevel(False)
+        volume.GetDisplayNode().SetWindowLevelMinMax(0, 255)
+        return volume
+
+    return add
+
+
+@pytest.fixture
+def sources(add_even: Callable[..., Volume]) -> tuple[Volume, Volume]:
+    return add_even("MR", 100), add_even("PET", 200)
+
+
+@pytest.fixture
+def fused(add_even: Callable[..., Volume], sources: tuple[Volume, Volume]) -> Volume:
+    volume = add_even("Fused", 10, 250, 90)
+    volume.SetAttribute(MODEL_ATTRIBUTE, "average")
+    for source in sources:
+        volume.AddNodeReferenceID(SOURCE_ROLE, source.GetID())
+    return volume
+
+
+def test_the_blend_goes_from_the_overlay_to_exactly_the_fused_colours(
+    application: Application, sources: tuple[Volume, Volume], fused: Volume
+) -> None:
+    tools = ReadingTools()
+    tools.show([*sources, fused], 1.0)
+    for view in ("Red", "Green", "Yellow"):
+        assert middle(application, view) == (10, 250, 90)
+    tools.set_blend(0.0)
+    assert middle(application, "Red") == (150, 150, 150)
+    tools.set_blend(0.5)
+    assert middle(application, "Red") == (80, 200, 120)
+
+
+def test_all_views_are_linked(
+    application: Application, sources: tuple[Volume, Volume], fused: Volume
+) -> None:
+    ReadingTools().show([*sources, fused], 1.0)
+    for logic in application.slices.values():
+        assert logic.GetSliceCompositeNode().GetLinkedControl()
+        assert logic.GetSliceCompositeNode().GetHotLinkedControl()
+
+
+def test_a_fused_volume_is_shown_also_without_its_sources(application: Application, fused: Volume) -> None:
+    ReadingTools().show([fused], 0.0)
+    assert middle(application, "Red") == (10, 250, 90)
+
+
+def test_the_checkerboard_shows_each_source_in_half_of_the_blocks(
+    application: Application, scene: slicer.vtkMRMLScene, sources: tuple[Volume, Volume], fused: Volume
+) -> None:
+    tools = ReadingTools()
+    tools.show([*sources, fused], 1.0)
+    tools.show_checkerboard(*sources)
+    board = scene.GetFirstNodeByName("Checkerboard")
+    values = displayed(board)
+    np.testing.assert_array_equal(values[0, :2, :4, 0], [[100, 100, 200, 200]] * 2)
+    np.testing.assert_array_equal(values[2, :2, :4, 0], [[200, 200, 100, 100]] * 2)
+    assert (values == 100).mean() == 0.5
+    picture = drawn(application, "Red")
+    assert min((picture == 100).mean(), (picture == 200).mean()) > 0.2
+    assert board.GetHideFromEditors()
+    assert not board.GetSaveWithScene()
+    tools.show([*sources, fused], 1.0)
+    assert scene.GetFirstNodeByName("Checkerboard") is None
+
+
+def test_the_checkerboard_follows_transforms_and_grids(scene: slicer.vtkMRMLScene, head: Callable) -> None:
+    """The same head on two grids, one of them moved away and brought back by its transform, matches itself."""
+    head("MR", 4.0, (44, 52, 24))
+    reference, moved = head("MR", 4.0, (44, 52, 24)), head("MR", 3.0, (60, 72, 40))
+    moved.SetOrigin([coordinate + 20 for coordinate in moved.GetOrigin()])
+    transform = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    transform.SetMatrixTransformToParent(
+        slicer.util.vtkMatrixFromArray(
+            np.array([[1, 0, 0, -20], [0, 1, 0, -20], [0, 0, 1, -20], [0, 0, 0, 1.0]])
+        )
+    )
+    moved.SetAndObserveTransformNodeID(transform.GetID())
+    for volume in (reference, moved):
+        volume.GetDisplayNode().SetAutoWindowLevel(False)
+        volume.GetDisplayNode().SetWindowLevelMinMax(0, 1000)
+    ReadingTools().show_checkerboard(reference, moved)
+    board = displayed(scene.GetFirstNodeByName("Checkerboard")).astype(int)
+    assert np.abs(board - displayed(reference)).mean() < 2
+
+
+def test_several_fused_volumes_stand_beside_the_overlay(
+    application: Application,
+    sources: tuple[Volume, Volume],
+    fused: Volume,
+    add_even: Callable[..., Volume],
+) -> None:
+    tools = ReadingTools()
+    tools.show_side_by_side(sources, [fused, add_even("Other", 30)])
+    shown = {view: middle(application, view) for view in ("Fusion0", "Fusion1", "Fusion2")}
+    assert shown == {"Fusion0": (150,) * 3, "Fusion1": (10, 250, 90), "Fusion2": (30,) * 3}
+    layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    assert layout.GetLayoutDescription(layout.GetViewArrangement()).count("Axial") == 3
+    tools.show_side_by_side(sources, [fused] * 4)
+    assert layout.GetLayoutDescription(layout.GetViewArrangement()).count("horizontal") == 2
+    tools.show_side_by_side(sources, [fused, fused])
+    assert middle(application, "Fusion2") == (10, 250, 90)
+
+
+def test_the_panel_shows_what_is_chosen_in_it(
+    application: Application,
+    panel: FusionPanel,
+    get_parameters: Callable[[], FusionParameters],
+    sources: tuple[Volume, Volume],
+    fused: Volume,
+) -> None:
+    parameters, ui = get_parameters(), panel.ui
+    parameters.reference, parameters.second = sources
+    ui.resultSelector.setCurrentNode(fused)
+    assert middle(application, "Red") == (10, 250, 90)
+    ui.blendSlider.value = 0.5
+    assert middle(application, "Red") == (80, 200, 120)
+    ui.checkerboardCheckBox.setChecked(True)
+    assert {100, 200} <= set(np.unique(drawn(application, "Red")))
+    ui.checkerboardCheckBox.setChecked(False)
+    assert middle(application, "Red") == (80, 200, 120)
+    slicer.util.setSliceViewerLayers(background=sources[1])
+    ui.showButton.click()
+    assert middle(application, "Red") == (80, 200, 120)
+
+
+def test_opening_the_panel_leaves_the_views_alone(
+    application: Application, sources: tuple[Volume, Volume], fused: Volume, request: pytest.FixtureRequest
+) -> None:
+    slicer.util.setSliceViewerLayers(background=sources[1])
+    request.getfixturevalue("panel")
+    assert middle(application, "Red") == (200,) * 3
