@@ -1,6 +1,7 @@
-"""Fusion networks, one file per paper: ``forward(sources (B, N, H, W)) -> fused (B, 1, H, W)``."""
+"""Fusion networks, one file or folder per paper: ``forward(sources (B, N, H, W)) -> fused (B, 1, H, W)``."""
 
 from volfuse.networks.blendnet import BlendNet
 from volfuse.networks.lightfusionnet import LightFusionNet
+from volfuse.networks.tafie import TAFIE
 
-__all__ = ["BlendNet", "LightFusionNet"]
+__all__ = ["TAFIE", "BlendNet", "LightFusionNet"]

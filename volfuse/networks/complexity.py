@@ -4,6 +4,8 @@ Their cost columns come from ``thop`` 0.1.1: convolutions and linear layers with
 as 4 operations per element, adaptive average pooling, softmax modules; nothing for activations or for
 functional calls (attention products, scans). These rules are written out here so that the numbers can be
 compared with published ones; they understate networks that work through functional calls.
+A module that computes published layers by functional calls says what these layers would count in a method
+``functional_multiply_adds(source) -> int``, which is added to the count of its submodules.
 """
 
 import math
@@ -27,8 +29,16 @@ def count_multiply_adds(network: nn.Module, num_sources: int = 2, height: int = 
         nonlocal total
         total += _multiply_adds(module, inputs[0], output)
 
-    leaves = [module for module in network.modules() if not list(module.children())]
-    handles = [leaf.register_forward_hook(add) for leaf in leaves]
+    def add_functional(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal total
+        total += module.functional_multiply_adds(inputs[0])
+
+    handles = []
+    for module in network.modules():
+        if hasattr(module, "functional_multiply_adds"):
+            handles.append(module.register_forward_hook(add_functional))
+        elif not list(module.children()):
+            handles.append(module.register_forward_hook(add))
     reference = next(network.parameters())
     was_training = network.training
     try:
