@@ -6,7 +6,12 @@ them with published tables.
 
 from volfuse.metrics.contrast import average_gradient, spatial_frequency, standard_deviation
 from volfuse.metrics.correlation import correlation_coefficient, sum_of_correlations_of_differences
-from volfuse.metrics.edges import edge_artifacts, edge_preservation, edge_preservation_index
+from volfuse.metrics.edges import (
+    edge_artifacts,
+    edge_preservation,
+    edge_preservation_ascent,
+    edge_preservation_index,
+)
 from volfuse.metrics.exposure import multi_exposure_structural_similarity
 from volfuse.metrics.feature_information import (
     feature_mutual_information_dct,
@@ -44,6 +49,7 @@ __all__ = [
     "correlation_coefficient",
     "edge_artifacts",
     "edge_preservation",
+    "edge_preservation_ascent",
     "edge_preservation_index",
     "entropy",
     "feature_mutual_information_dct",

@@ -3,8 +3,12 @@
 Not from a paper. The fused image is a weighted mean of the sources and their maximum, with weights per pixel,
 plus a correction that cannot exceed a share of how much the sources differ nearby. By construction an image fused
 with itself is returned exactly, black stays black, and the contribution of every source is known.
-The trunk works at half resolution on rearranged pixels (Shi et al. 2016, doi:10.1109/CVPR.2016.207) with dilated
-convolutions (Yu and Koltun 2016, arXiv:1511.07122).
+
+The network looks at its own result a few times: each time it gets the fused image and the direction in which more of
+the sources' edges would survive, and revises weights and correction. That is gradient ascent with a learned step
+(Gregor and LeCun 2010, ICML; Adler and Oktem 2017, doi:10.1088/1361-6420/aa9581). It works at half resolution on
+rearranged pixels (Shi et al. 2016, doi:10.1109/CVPR.2016.207) with dilated convolutions (Yu and Koltun 2016,
+arXiv:1511.07122).
 """
 
 from collections.abc import Sequence
@@ -13,29 +17,42 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from volfuse.metrics import edge_preservation_ascent
+
 
 class BlendNet(nn.Module):
     """Fuse two source images by weights that it predicts for every pixel.
 
     Args:
-        channels: feature channels of the trunk.
+        channels: feature channels.
         dilations: one residual 3x3 convolution each, at half resolution.
         correction: the largest correction as a share of the largest difference of the sources within
             ``2 * reach + 1`` pixels.
+        revisions: how often weights and correction are revised; all revisions share their parameters.
     """
 
     num_sources = 2
     reach = 3
 
     def __init__(
-        self, channels: int = 32, dilations: Sequence[int] = (1, 2, 4, 8, 16, 1), correction: float = 0.25
+        self,
+        channels: int = 24,
+        dilations: Sequence[int] = (1, 2, 4, 8, 1),
+        correction: float = 0.25,
+        revisions: int = 3,
     ) -> None:
         super().__init__()
         self.correction = correction
+        self.revisions = revisions
+        # Per pixel: one weight per source, one for their maximum, one correction.
+        outputs = 4 * (self.num_sources + 2)
         self.stem = _conv(4 * self.num_sources, channels)
         self.trunk = nn.ModuleList(_conv(channels, channels, dilation) for dilation in dilations)
-        # Per pixel: one weight per source, one for their maximum, one correction.
-        self.head = _conv(channels, 4 * (self.num_sources + 2))
+        self.head = _conv(channels, outputs)
+        # Per pixel: the sources, the fused image, and the ascent twice.
+        self.revision_stem = _conv(channels + 4 * (self.num_sources + 3), channels)
+        self.revision_layer = _conv(channels, channels)
+        self.revision_head = _conv(channels, outputs)
 
     def forward(self, sources: Tensor) -> Tensor:
         """Fuse ``sources`` (B, 2, H, W), values 0..1, of any H and W, into (B, 1, H, W), values 0..1."""
@@ -51,7 +68,18 @@ class BlendNet(nn.Module):
             (B, 3, H, W): first source, second source, correction; their sum is the fused image. The sources' are
             0 or more, the correction has either sign.
         """
-        weights, correction = self._predict(sources).split([self.num_sources + 1, 1], dim=1)
+        height, width = sources.shape[-2:]
+        sources = F.pad(sources, (0, width % 2, 0, height % 2), mode="replicate")
+        features = F.leaky_relu(self.stem(F.pixel_unshuffle(sources, 2)), 0.1)
+        for layer in self.trunk:
+            features = features + F.leaky_relu(layer(features), 0.1)
+        prediction = self.head(features)
+        for _ in range(self.revisions):
+            prediction = prediction + self._revise(prediction, features, sources)
+        return self._render(prediction, sources)[..., :height, :width]
+
+    def _render(self, prediction: Tensor, sources: Tensor) -> Tensor:
+        weights, correction = F.pixel_shuffle(prediction, 2).split([self.num_sources + 1, 1], dim=1)
         weights = weights.softmax(dim=1)
         brightest = sources.amax(dim=1, keepdim=True)
         is_brightest = sources == brightest
@@ -64,13 +92,15 @@ class BlendNet(nn.Module):
         corrected = (blend + self.correction * nearby * correction.tanh()).clamp(0, 1)
         return torch.cat([blended, corrected - blend], dim=1)
 
-    def _predict(self, sources: Tensor) -> Tensor:
-        height, width = sources.shape[-2:]
-        even = F.pad(sources, (0, width % 2, 0, height % 2), mode="replicate")
-        features = F.leaky_relu(self.stem(F.pixel_unshuffle(even, 2)), 0.1)
-        for layer in self.trunk:
-            features = features + F.leaky_relu(layer(features), 0.1)
-        return F.pixel_shuffle(self.head(features), 2)[..., :height, :width]
+    def _revise(self, prediction: Tensor, features: Tensor, sources: Tensor) -> Tensor:
+        fused = self._render(prediction, sources).sum(dim=1, keepdim=True)
+        # float32 whatever the autocast: the ascent divides by small gradients.
+        ascent = edge_preservation_ascent(fused.detach().float(), sources.float())
+        scale = F.avg_pool2d(ascent.abs(), 9, stride=1, padding=4)
+        seen = torch.cat([sources, fused, ascent, (ascent / (scale + 0.05)).tanh()], dim=1)
+        revision = F.leaky_relu(self.revision_stem(torch.cat([features, F.pixel_unshuffle(seen, 2)], 1)), 0.1)
+        revision = revision + F.leaky_relu(self.revision_layer(revision), 0.1)
+        return self.revision_head(revision)
 
 
 def _conv(in_channels: int, out_channels: int, dilation: int = 1) -> nn.Conv2d:

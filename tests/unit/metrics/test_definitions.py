@@ -7,7 +7,8 @@ import pytest
 import torch
 from scipy.fft import dctn
 
-from volfuse.metrics import METRICS
+from volfuse.filters import sobel
+from volfuse.metrics import METRICS, edge_preservation, edge_preservation_ascent
 from volfuse.metrics.feature_maps import cosine_transform, sobel_edges, wavelet_transform
 
 COLUMNS = torch.arange(16.0).expand(16, 16)[None, None]
@@ -132,6 +133,26 @@ def test_edge_preservation_of_half_the_strength(texture):
 def test_edge_preservation_sees_orientation():
     sources = on(COLUMNS, COLUMNS)
     assert value("qabf", on(COLUMNS.transpose(2, 3)), sources) < 1e-6
+
+
+def test_the_ascent_is_the_gradient_of_edge_preservation():
+    torch.manual_seed(1)
+    smooth = torch.nn.functional.avg_pool2d(torch.rand(1, 3, 40, 40, dtype=torch.float64), 7, stride=1)
+    # The ramp keeps all orientations away from 90 degrees, where the metric jumps and the ascent does not.
+    smooth = smooth + torch.arange(34) / 10
+    fused, sources = smooth[:, :1].requires_grad_(), smooth[:, 1:]
+    horizontal, vertical = sobel(sources)
+    whole = torch.hypot(horizontal, vertical).sum()
+    (gradient,) = torch.autograd.grad(edge_preservation(fused, sources).sum() * whole, fused)
+    ascent = edge_preservation_ascent(fused.detach(), sources)
+    inside = (..., slice(2, -2), slice(2, -2))
+    pair = torch.stack([gradient[inside].flatten(), ascent[inside].flatten()])
+    assert torch.corrcoef(pair)[0, 1] > 0.99
+    assert pair[1].norm() / pair[0].norm() == pytest.approx(1, abs=0.05)
+
+
+def test_the_ascent_is_finite_where_nothing_has_an_edge():
+    assert not edge_preservation_ascent(torch.zeros(1, 1, 8, 8), torch.ones(1, 2, 8, 8)).any()
 
 
 def test_edge_artifacts_are_edges_stronger_than_every_source():

@@ -1,0 +1,98 @@
+"""How fused volumes hold up where image pairs say nothing: between slices, between planes, and at a tumour.
+
+    python benchmarks/volumes.py --data VOLUMES --models volfuse lightfusionnet maximum laplacian guided_filter
+
+VOLUMES holds ``registered_t1_t1c_t2_flair/{t1n,t2w}.nii.gz`` and ``flair_t1c_tumour/PATIENT/{flair,t1c,tumour,
+brainmask}.nii.gz``.
+"""
+
+import argparse
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import torch
+from monai.transforms import LoadImage, Orientation
+from skimage.metrics import peak_signal_noise_ratio
+from torch import Tensor
+
+from volfuse.metrics import METRICS
+from volfuse.pipeline import FusedCase, FusionOptions, FusionPipeline
+from volfuse.transforms import PLANES
+
+QUALITY = ("qabf", "scd", "mef_ssim", "nabf", "vif", "ssim")
+SLICES_MEASURED = 24
+
+
+def main() -> None:
+    """Print one Markdown table per question, a row per model."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--models", nargs="+", default=("volfuse", "maximum", "laplacian", "guided_filter"))
+    arguments = parser.parse_args()
+    t1_t2 = [arguments.data / "registered_t1_t1c_t2_flair" / f"{name}.nii.gz" for name in ("t1n", "t2w")]
+    patients = sorted((arguments.data / "flair_t1c_tumour").iterdir())
+    flair_t1c = [[patient / "flair.nii.gz", patient / "t1c.nii.gz"] for patient in patients]
+
+    rows: dict[str, list[list[str]]] = {"volumes": [], "tumour": []}
+    for model in arguments.models:
+        pipeline = FusionPipeline(model)
+        planes = {plane: pipeline.fuse_case(t1_t2, FusionOptions(plane=plane)) for plane in PLANES}
+        axial = planes["axial"]
+        agreement = plane_agreement([case.image for case in planes.values()])
+        rows["volumes"].append([model, *quality(axial), f"{slice_change(axial):.2f}", f"{agreement:.1f}"])
+        for patient, sources in zip(patients, flair_t1c, strict=True):
+            case = pipeline.fuse_case(sources)
+            label, brain = (axial_mask(patient / f"{name}.nii.gz") for name in ("tumour", "brainmask"))
+            values = [contrast(volume, label, brain) for volume in (*case.sources, case.fused[0])]
+            shares = [f"{value:.2f}" for value in (*values, values[-1] / max(values[:-1]))]
+            rows["tumour"].append([model, patient.name, *quality(case), *shares])
+
+    print_table(["T1-T2", *QUALITY, "slice change", "planes PSNR dB"], rows["volumes"])
+    print_table(["FLAIR-T1c", "patient", *QUALITY, "FLAIR", "T1c", "fused", "share"], rows["tumour"])
+
+
+def quality(case: FusedCase) -> list[str]:
+    """Metrics averaged over evenly spaced axial slices that show something."""
+    sources, fused = (volume.as_tensor().permute(3, 0, 1, 2) for volume in (case.sources, case.fused))
+    shown = torch.nonzero((sources.amax(dim=1) > 0.05).float().mean(dim=(1, 2)) > 0.1).flatten()
+    chosen = shown[torch.linspace(0, len(shown) - 1, SLICES_MEASURED).long()]
+    return [f"{METRICS[name](fused[chosen], sources[chosen]).mean().item():.4f}" for name in QUALITY]
+
+
+def slice_change(case: FusedCase) -> float:
+    """Mean absolute difference of neighbouring fused slices, as a share of that of the livelier source."""
+    changes = [(volume[..., 1:] - volume[..., :-1]).abs().mean() for volume in (case.fused, *case.sources)]
+    return float(changes[0] / max(changes[1:]))
+
+
+def plane_agreement(fused: Sequence[Tensor]) -> float:
+    """The lowest PSNR in dB between the same volume fused along different planes."""
+    volumes = [np.asarray(volume, dtype=np.float64) for volume in fused]
+    return min(peak_signal_noise_ratio(a, b, data_range=255) for a, b in combinations(volumes, 2))
+
+
+def contrast(volume: Tensor, label: Tensor, brain: Tensor) -> float:
+    """Difference of the means inside the label and outside it within the brain, in standard deviations outside."""
+    inside, outside = volume[label & brain], volume[~label & brain]
+    return float((inside.mean() - outside.mean()).abs() / outside.std())
+
+
+def axial_mask(path: Path) -> Tensor:
+    """Where a label map is not 0, (H, W, D) as the axial slices of a fused case lie."""
+    labels = LoadImage(ensure_channel_first=True)(path)
+    return Orientation(PLANES["axial"], labels=None)(labels).as_tensor()[0] > 0
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a Markdown table."""
+    for row in (header, ["---"] * len(header), *rows):
+        print("|", " | ".join(row), "|")
+    print()
+
+
+if __name__ == "__main__":
+    main()
