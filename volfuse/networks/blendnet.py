@@ -74,11 +74,19 @@ class BlendNet(nn.Module):
         for layer in self.trunk:
             features = features + F.leaky_relu(layer(features), 0.1)
         prediction = self.head(features)
+        bound = self._bound(sources)
         for _ in range(self.revisions):
-            prediction = prediction + self._revise(prediction, features, sources)
-        return self._render(prediction, sources)[..., :height, :width]
+            fused = self._render(prediction, sources, bound).sum(dim=1, keepdim=True)
+            prediction = prediction + self._revise(fused, features, sources)
+        return self._render(prediction, sources, bound)[..., :height, :width]
 
-    def _render(self, prediction: Tensor, sources: Tensor) -> Tensor:
+    def _bound(self, sources: Tensor) -> Tensor:
+        largest = sources.amax(dim=1, keepdim=True) - sources.amin(dim=1, keepdim=True)
+        for window in ((2 * self.reach + 1, 1), (1, 2 * self.reach + 1)):
+            largest = F.max_pool2d(largest, window, stride=1, padding=(window[0] // 2, window[1] // 2))
+        return self.correction * largest
+
+    def _render(self, prediction: Tensor, sources: Tensor, bound: Tensor) -> Tensor:
         weights, correction = F.pixel_shuffle(prediction, 2).split([self.num_sources + 1, 1], dim=1)
         weights = weights.softmax(dim=1)
         brightest = sources.amax(dim=1, keepdim=True)
@@ -86,14 +94,10 @@ class BlendNet(nn.Module):
         share = is_brightest / is_brightest.sum(dim=1, keepdim=True)
         blended = (weights[:, :-1] + share * weights[:, -1:]) * sources
         blend = blended.sum(dim=1, keepdim=True)
-
-        difference = brightest - sources.amin(dim=1, keepdim=True)
-        nearby = F.max_pool2d(difference, 2 * self.reach + 1, stride=1, padding=self.reach)
-        corrected = (blend + self.correction * nearby * correction.tanh()).clamp(0, 1)
+        corrected = (blend + bound * correction.tanh()).clamp(0, 1)
         return torch.cat([blended, corrected - blend], dim=1)
 
-    def _revise(self, prediction: Tensor, features: Tensor, sources: Tensor) -> Tensor:
-        fused = self._render(prediction, sources).sum(dim=1, keepdim=True)
+    def _revise(self, fused: Tensor, features: Tensor, sources: Tensor) -> Tensor:
         # float32 whatever the autocast: the ascent divides by small gradients.
         ascent = edge_preservation_ascent(fused.detach().float(), sources.float())
         scale = F.avg_pool2d(ascent.abs(), 9, stride=1, padding=4)
