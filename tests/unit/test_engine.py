@@ -3,8 +3,15 @@ from pathlib import Path
 import pytest
 import torch
 from ignite.engine import Engine
+from monai.handlers import CheckpointSaver
 
-from volfuse.engine import FreezeBatchNorm, FusionPrepareBatch, fusion_metric_handlers, newest_checkpoint
+from volfuse.engine import (
+    FreezeBatchNorm,
+    FusionPrepareBatch,
+    HalfPrecision,
+    fusion_metric_handlers,
+    newest_checkpoint,
+)
 from volfuse.metrics import METRICS
 from volfuse.networks import LightFusionNet
 
@@ -31,6 +38,24 @@ def test_batch_statistics_are_fixed_after_the_chosen_epoch() -> None:
     assert not torch.equal(means[0], means[1])
     assert torch.equal(means[1], means[2]) and torch.equal(means[2], means[3])
     assert all(parameter.requires_grad for parameter in layer.parameters())
+
+
+def test_a_network_is_saved_in_half_the_bytes_and_loads_in_its_own_precision(tmp_path: Path) -> None:
+    network = torch.nn.Sequential(torch.nn.Linear(300, 300), torch.nn.BatchNorm1d(300))
+    network[1].running_var.fill_(1e6)
+    trainer = Engine(lambda engine, batch: None)
+    saver = CheckpointSaver(
+        str(tmp_path), {"model": HalfPrecision(network)}, save_final=True, final_filename="model.pt"
+    )
+    saver.attach(trainer)
+    trainer.run([0])
+    assert 300 * 300 * 2 < (tmp_path / "model.pt").stat().st_size < 300 * 300 * 2.2
+    loaded = torch.nn.Sequential(torch.nn.Linear(300, 300), torch.nn.BatchNorm1d(300))
+    loaded.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True))
+    assert {value.dtype for value in loaded.state_dict().values()} == {torch.float32, torch.int64}
+    assert torch.equal(loaded[1].running_var, network[1].running_var)
+    torch.testing.assert_close(loaded[0].weight, network[0].weight, rtol=2**-11, atol=2**-24)
+    assert not torch.equal(loaded[0].weight, network[0].weight)
 
 
 def test_checkpoints_are_ordered_by_number(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from skimage.metrics import structural_similarity
 from volfuse.losses import (
     GradientLoss,
     IntensityLoss,
+    SourceMeanLoss,
     SSIMLoss,
     WeightedSumLoss,
     gradient_loss,
@@ -51,6 +52,12 @@ def test_intensity_is_the_distance_to_the_brightest_source() -> None:
     sources = torch.tensor([0.2, 0.6, 0.4]).reshape(1, 3, 1, 1).expand(1, 3, 4, 4)
     assert intensity_loss(torch.full((1, 1, 4, 4), 0.5), sources).item() == pytest.approx(0.1)
     assert intensity_loss(sources.amax(1, keepdim=True), sources).item() == 0
+
+
+def test_squared_intensity_is_the_squared_distance_to_the_brightest_source() -> None:
+    sources = torch.tensor([0.2, 0.6, 0.4]).reshape(1, 3, 1, 1).expand(1, 3, 4, 4)
+    fused = torch.tensor([0.5, 0.3]).repeat(1, 1, 4, 2)
+    assert IntensityLoss(squared=True)(fused, sources).item() == pytest.approx((0.1**2 + 0.3**2) / 2)
 
 
 def test_gradient_of_a_ramp_is_eight_times_its_slope() -> None:
@@ -98,3 +105,16 @@ def test_weighted_sum_adds_its_terms() -> None:
 def test_weights_must_match_terms() -> None:
     with pytest.raises(ValueError, match="^2 loss terms need as many weights, not 1$"):
         WeightedSumLoss([SSIMLoss(), IntensityLoss()], [1])
+
+
+def test_the_mean_over_the_sources_lets_each_count_alike() -> None:
+    sources = torch.tensor([0.2, 0.6, 0.4]).reshape(1, 3, 1, 1).expand(1, 3, 4, 4)
+    mean = SourceMeanLoss(IntensityLoss())
+    # 0.3, 0.1 and 0.1 from the three; their median is the best answer, not their maximum.
+    assert mean(torch.full((1, 1, 4, 4), 0.5), sources).item() == pytest.approx(0.5 / 3)
+    assert mean(sources[:, 2:], sources).item() == pytest.approx(0.4 / 3)
+
+
+def test_structural_similarity_is_averaged_over_the_sources_anyway() -> None:
+    fused, sources = images(0, 1), images(1, 3)
+    torch.testing.assert_close(SourceMeanLoss(SSIMLoss())(fused, sources), ssim_loss(fused, sources))

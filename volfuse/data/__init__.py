@@ -1,4 +1,4 @@
-"""Lists of image pairs with their splits, phantoms with a known answer, and the demonstration pair."""
+"""Lists of image pairs with their splits, phantoms and focal stacks with a known answer, the demonstration pair."""
 
 from volfuse.data.pairs import paired_datalist
 

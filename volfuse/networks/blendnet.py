@@ -101,7 +101,7 @@ class BlendNet(nn.Module):
         # float32 whatever the autocast: the ascent divides by small gradients.
         ascent = edge_preservation_ascent(fused.detach().float(), sources.float())
         scale = F.avg_pool2d(ascent.abs(), 9, stride=1, padding=4)
-        seen = torch.cat([sources, fused, ascent, (ascent / (scale + 0.05)).tanh()], dim=1)
+        seen = torch.cat([sources, fused, ascent.asinh(), (ascent / (scale + 0.05)).tanh()], dim=1)
         revision = F.leaky_relu(self.revision_stem(torch.cat([features, F.pixel_unshuffle(seen, 2)], 1)), 0.1)
         revision = revision + F.leaky_relu(self.revision_layer(revision), 0.1)
         return self.revision_head(revision)

@@ -1,5 +1,6 @@
 import copy
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -184,7 +185,7 @@ def test_reordered_sources_with_reordered_weights_give_the_same_image(share_enco
     fused, maps = network(sources, return_maps=True)
     fused_again, maps_again = reordered(sources[:, order], return_maps=True)
     torch.testing.assert_close(fused_again, fused, rtol=0, atol=1e-5)
-    for path in ("local", "global"):
+    for path in ("local_path", "global_path"):
         torch.testing.assert_close(maps_again[path], maps[path][:, order], rtol=0, atol=1e-5)
 
 
@@ -194,7 +195,7 @@ def test_maps_are_shares_that_sum_to_one_and_cost_the_image_nothing(num_inputs: 
     sources = torch.rand(2, num_inputs, 15, 18)
     fused, maps = network(sources, return_maps=True)
     assert torch.equal(fused, network(sources))
-    assert list(maps) == ["local", "global"]
+    assert list(maps) == ["local_path", "global_path"]
     for weights in maps.values():
         assert weights.shape == (2, num_inputs, 15, 18)
         assert weights.min() >= 0
@@ -203,7 +204,7 @@ def test_maps_are_shares_that_sum_to_one_and_cost_the_image_nothing(num_inputs: 
 
 def test_a_path_that_is_left_out_has_no_map() -> None:
     _, maps = TAFIE(use_local=False, **SMALL)(torch.rand(1, 2, 8, 8), return_maps=True)
-    assert list(maps) == ["global"]
+    assert list(maps) == ["global_path"]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (7, 5), (33, 64), (101, 77)])
@@ -235,9 +236,10 @@ def test_the_same_weights_give_the_same_image_as_ever() -> None:
     torch.testing.assert_close(fused[0, 0, [0, 5, 11], [0, 9, 15]], golden, rtol=1e-4, atol=1e-4)
 
 
-def test_a_traced_network_takes_other_sizes() -> None:
+def test_an_exported_network_takes_other_sizes(tmp_path: Path) -> None:
     network = TAFIE(**SMALL).eval()
-    traced = torch.jit.trace(network, torch.rand(1, 2, 24, 24))
+    torch.jit.trace(network, torch.rand(1, 2, 24, 24)).save(tmp_path / "model.ts")
+    traced = torch.jit.load(tmp_path / "model.ts")
     sources = torch.rand(2, 2, 31, 17)
     torch.testing.assert_close(traced(sources), network(sources), rtol=0, atol=1e-5)
 

@@ -139,11 +139,12 @@ class TAFIE(nn.Module):
         def decoder(*layers: nn.Module) -> nn.Module:
             return nn.Sequential(*_conv_relu(embed_dim, embed_dim), *layers, _conv(embed_dim, 1))
 
+        # A module called "global" could not be exported: TorchScript writes its name into Python code.
         paths = {}
         if use_local:
-            paths["local"] = (local_encoder, decoder(*refinement(embed_dim)))
+            paths["local_path"] = (local_encoder, decoder(*refinement(embed_dim)))
         if use_global:
-            paths["global"] = (global_encoder, decoder(transformer(embed_dim)))
+            paths["global_path"] = (global_encoder, decoder(transformer(embed_dim)))
         copies = 1 if share_encoders else num_inputs
         self.encoders = nn.ModuleDict(
             {path: nn.ModuleList(encoder() for _ in range(copies)) for path, (encoder, _) in paths.items()}
@@ -162,7 +163,8 @@ class TAFIE(nn.Module):
 
         Returns:
             (B, 1, H, W), trained to lie in 0..1 but not bounded: ``FusionInferer`` clips. With ``return_maps`` a
-            tuple with the weights (B, N, H, W) by path, ``"local"`` and ``"global"``; they sum to one over N.
+            tuple with the weights (B, N, H, W) by path, ``"local_path"`` and ``"global_path"``; they sum to one
+            over N.
 
         Raises:
             ValueError: for another number of sources.

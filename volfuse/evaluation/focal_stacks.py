@@ -1,0 +1,77 @@
+"""Fusions of simulated focal stacks, measured against the sharp image that the stacks were made from."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+from monai.metrics import PSNRMetric, SSIMMetric
+from torch import Tensor
+
+from volfuse.classical import CLASSICAL
+from volfuse.evaluation.values import write_whole
+
+METRICS = {"PSNR": PSNRMetric(1.0), "SSIM": SSIMMetric(2)}
+BEST_PLANE = "best single plane"
+_COLUMNS = ("image", "method", *METRICS)
+
+
+def measure(
+    methods: Mapping[str, Callable[[Tensor], Tensor]], stacks: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Fuse every stack by every method and by every classical rule.
+
+    Args:
+        methods: by name, ``method(sources (1, N, H, W)) -> (1, 1, H, W)``.
+        stacks: with ``name``, ``image`` (N, H, W) and ``truth`` (1, H, W), values 0..1.
+
+    Returns:
+        One row per stack and method: ``image``, ``method``, ``PSNR`` in dB and ``SSIM`` (Gaussian window of 11).
+        The method "best single plane" is the plane of the best PSNR, which only the truth can tell.
+    """
+    rules = {name: rule.factory() for name, rule in CLASSICAL.items()}
+    rows = []
+    for stack in stacks:
+        planes, truth = stack["image"][None], stack["truth"][None]
+        with torch.inference_mode():
+            images = {name: fuse(planes) for name, fuse in {**methods, **rules}.items()}
+        images[BEST_PLANE] = max(planes.split(1, dim=1), key=lambda plane: _value("PSNR", plane, truth))
+        for name, image in images.items():
+            values = {metric: _value(metric, image.to(truth), truth) for metric in METRICS}
+            rows.append({"image": stack["name"], "method": name, **values})
+    return rows
+
+
+def write_report(rows: Iterable[Mapping[str, Any]], folder: str | Path) -> str:
+    """Write the rows to ``focal_stacks.csv`` in a folder, which is made if it is missing.
+
+    Returns:
+        A Markdown table of the means, best PSNR first.
+
+    Raises:
+        FusionError: if the folder cannot be written to.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = list(rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(folder / "focal_stacks.csv", text.getvalue())
+    means = {
+        method: [fmean(row[metric] for row in rows if row["method"] == method) for metric in METRICS]
+        for method in dict.fromkeys(row["method"] for row in rows)
+    }
+    lines = [
+        f"| {method} | {psnr:.2f} | {ssim:.4f} |"
+        for method, (psnr, ssim) in sorted(means.items(), key=lambda item: -item[1][0])
+    ]
+    return "\n".join(["| method | PSNR / dB | SSIM |", "|---|---|---|", *lines])
+
+
+def _value(metric: str, image: Tensor, truth: Tensor) -> float:
+    return METRICS[metric](image, truth).item()

@@ -1,0 +1,37 @@
+"""Keep the strongest dark detail of the sources: what is darker than its neighbours."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def laplacian_loss(fused: Tensor, sources: Tensor) -> Tensor:
+    r"""Mean squared difference of positive Laplacians to the largest of the sources.
+
+    .. math:: L = \frac{1}{HW} \lVert l(F) - \max_i l(I_i) \rVert_2^2, \quad l(I) = \max(0, \Delta I)
+
+    with the four-neighbour Laplacian (CrossFuse, eq. 12, where the filter on :math:`F` is left out and called a
+    mean). The border is replicated, so the frame of a training crop is no detail.
+
+    Args:
+        fused: (B, 1, H, W), values 0..1.
+        sources: (B, N, H, W), values 0..1, any N.
+
+    Returns:
+        A scalar, 0 or more; 0 if the fused image has the largest positive Laplacian everywhere.
+    """
+    return F.mse_loss(_positive_laplacian(fused), _positive_laplacian(sources).amax(dim=1, keepdim=True))
+
+
+class LaplacianLoss(nn.Module):
+    """Module twin of :func:`laplacian_loss`."""
+
+    def forward(self, fused: Tensor, sources: Tensor) -> Tensor:
+        """See :func:`laplacian_loss`."""
+        return laplacian_loss(fused, sources)
+
+
+def _positive_laplacian(images: Tensor) -> Tensor:
+    padded = F.pad(images, (1, 1, 1, 1), mode="replicate")
+    rows = padded[..., :-2, 1:-1] + padded[..., 2:, 1:-1]
+    columns = padded[..., 1:-1, :-2] + padded[..., 1:-1, 2:]
+    return (rows + columns - 4 * images).relu()

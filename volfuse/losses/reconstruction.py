@@ -1,0 +1,57 @@
+"""Give an image back as it was: the loss of auto-encoders."""
+
+import torch.nn.functional as F
+from monai.metrics.regression import compute_ssim_and_cs
+from torch import Tensor, nn
+
+from volfuse.losses.composite import WeightedSumLoss
+from volfuse.metrics.structural import SCALE_WEIGHTS, WINDOW_SIZE
+
+
+def multiscale_ssim_loss(fused: Tensor, sources: Tensor) -> Tensor:
+    r"""One minus the mean multi-scale structural similarity to the sources, of factors brought to 0..1.
+
+    .. math:: L = 1 - \frac{1}{N} \sum_i \left(\frac{1 + SSIM_5(F, I_i)}{2}\right)^{w_5}
+              \prod_{j=1}^{4} \left(\frac{1 + s_j(F, I_i)}{2}\right)^{w_j}
+
+    :math:`s_j` is the mean of contrast times structure at scale :math:`j` (Wang, Simoncelli and Bovik 2003, eq. 7).
+    The halves keep powers of negative similarities out, which the start of a training brings; the metric MS-SSIM
+    has none. The 11x11 Gaussian window shrinks to what an image or one of its coarser scales has.
+
+    Args:
+        fused: (B, 1, H, W), values 0..1, H and W at least 16.
+        sources: (B, N, H, W), values 0..1, any N.
+
+    Returns:
+        A scalar in 0..1; 0 if the fused image equals every source.
+    """
+    fused = fused.expand_as(sources).contiguous()
+    similarity = sources.new_ones(())
+    coarsest = len(SCALE_WEIGHTS) - 1
+    for scale, weight in enumerate(SCALE_WEIGHTS):
+        if scale:
+            fused, sources = F.avg_pool2d(fused, 2), F.avg_pool2d(sources, 2)
+        window = [min(WINDOW_SIZE, *fused.shape[2:])] * 2
+        whole, structure = compute_ssim_and_cs(fused, sources, 2, kernel_size=window, kernel_sigma=(1.5, 1.5))
+        factor = (whole if scale == coarsest else structure).mean(dim=(2, 3))
+        similarity = similarity * ((1 + factor) / 2) ** weight
+    return 1 - similarity.mean()
+
+
+class MultiScaleSSIMLoss(nn.Module):
+    """Module twin of :func:`multiscale_ssim_loss`."""
+
+    def forward(self, fused: Tensor, sources: Tensor) -> Tensor:
+        """See :func:`multiscale_ssim_loss`."""
+        return multiscale_ssim_loss(fused, sources)
+
+
+class ReconstructionLoss(WeightedSumLoss):
+    """Mean squared error plus weighted :func:`multiscale_ssim_loss` (CrossFuse, eq. 7, whose plus sign is a slip).
+
+    Args:
+        structure: weight of the second term. The default is the published 10,000, which goes with images of 0..255.
+    """
+
+    def __init__(self, structure: float = 1e4 / 255**2) -> None:
+        super().__init__([nn.MSELoss(), MultiScaleSSIMLoss()], [1, structure])

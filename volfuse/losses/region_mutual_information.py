@@ -1,0 +1,59 @@
+"""Keep what a 3x3 region of the fused image tells about the same region of the sources."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+REGION, STRIDE = 3, 3
+RIDGE = 5e-4
+"""Added to the diagonals, so that flat images have a finite value (Zhao et al. 2019, their public code)."""
+
+
+def region_mutual_information_loss(fused: Tensor, sources: Tensor, mean_covariance: bool = False) -> Tensor:
+    r"""Entropy that is left in the regions of a source once those of the fused image are known, per pixel.
+
+    .. math:: L = \frac{1}{2 \cdot 9} \log\det(M + \epsilon I),
+              \quad M = S_Y - S_{YP} (S_P + \epsilon I)^{-1} S_{YP}^T, \quad \epsilon = 5 \cdot 10^{-4}
+
+    with the 9x9 covariances of the 3x3 regions of source Y and fused image P after a 3x3 maximum with stride 3; the
+    mean over the sources. A lower bound of their mutual information, negative and without the constant entropy of Y
+    (Zhao et al. 2019, arXiv:1910.12037; CSAFusion's RMI terms). Computed in double precision. Adding a constant to
+    the fused image changes nothing.
+
+    Args:
+        fused: (B, 1, H, W), values 0..1, H and W at least 9.
+        sources: (B, N, H, W), values 0..1, any N.
+        mean_covariance: divide the covariances by the number of regions, so that the value does not depend on the
+            image size; the published code sums them.
+
+    Returns:
+        A scalar of the dtype of ``fused``, at least :math:`\frac{1}{2} \log \epsilon = -3.80`.
+    """
+    of_sources, of_fused = _regions(sources), _regions(fused)
+    scale = of_fused.shape[-1] if mean_covariance else 1
+    ridge = RIDGE * torch.eye(REGION**2, dtype=torch.float64, device=fused.device)
+
+    factor = torch.linalg.cholesky(of_fused @ of_fused.mT / scale + ridge)
+    explained = torch.linalg.solve_triangular(factor, of_fused @ of_sources.mT / scale, upper=False)
+    unexplained = of_sources @ of_sources.mT / scale - explained.mT @ explained
+    half_log_determinant = torch.linalg.cholesky(unexplained + ridge).diagonal(dim1=-2, dim2=-1).log().sum(-1)
+    return half_log_determinant.mean().to(fused.dtype) / REGION**2
+
+
+class RegionMutualInformationLoss(nn.Module):
+    """Module twin of :func:`region_mutual_information_loss`."""
+
+    def __init__(self, mean_covariance: bool = False) -> None:
+        super().__init__()
+        self.mean_covariance = mean_covariance
+
+    def forward(self, fused: Tensor, sources: Tensor) -> Tensor:
+        """See :func:`region_mutual_information_loss`."""
+        return region_mutual_information_loss(fused, sources, self.mean_covariance)
+
+
+def _regions(images: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, C, 9, L) in double precision: every 3x3 region as a column, less the mean column."""
+    pooled = F.max_pool2d(images.double(), STRIDE)
+    regions = F.unfold(pooled.flatten(0, 1)[:, None], REGION).unflatten(0, images.shape[:2])
+    return regions - regions.mean(dim=-1, keepdim=True)

@@ -1,0 +1,178 @@
+"""CrossFuse: cross attention on what is unlike, between encoders trained beforehand.
+
+Paper: Li and Wu, "CrossFuse: A novel cross attention mechanism based infrared and visible image fusion approach",
+Information Fusion 103 (2024) 102147, doi:10.1016/j.inffus.2023.102147. Where the paper and its code differ, this
+follows the code (``docs/crossfuse.md``).
+"""
+
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from volfuse.networks.crossfuse.attention import CrossAttentionModule
+from volfuse.networks.crossfuse.autoencoder import (
+    DEEP_CHANNELS,
+    SHALLOW_CHANNELS,
+    DenseBlock,
+    DenseEncoder,
+    reflect_conv,
+    reflect_to,
+    upsampler,
+)
+from volfuse.networks.crossfuse.skip_weights import WeightMode, detail_weights, intensity_weights
+
+Fusion = Literal["cam", "cnn", "dense", "add"]
+OutNorm = Literal["clip", "minmax", "volume"]
+
+# Half a grey level of 8 bits: what varies less shows nothing.
+FLAT = 0.5 / 255
+
+
+class CrossFuse(nn.Module):
+    """Fuse two source images with 21.3 million parameters.
+
+    Source 0 stands where the paper has the visible image (here MR), source 1 where it has the infrared one (CT, PET,
+    SPECT), whose shallow features count half.
+
+    Args:
+        depth_self: blocks of each self attention, 1 to 3.
+        depth_cross: blocks of each cross attention, 1 to 3.
+        re_softmax: ``softmax(-QK^T / sqrt(d))`` in the cross attention; ``False`` for the usual softmax.
+        shift: roll the windows before the second self attention; see :class:`CrossAttentionModule`.
+        fusion: ``"cam"`` for the cross attention module, or what replaces it in the ablation: ``"cnn"`` (one
+            convolution), ``"dense"`` (a dense block), ``"add"``.
+        freeze_encoders: train in two stages: ``encoders`` take over the weights of the encoders of two trained
+            :class:`CrossFuseAutoEncoder` and stay as they are. ``False`` trains everything at once.
+        weight_mode: ``"bounded"`` or, as published, ``"official"``; see :func:`intensity_weights`.
+        out_norm: what brings the fused image to 0..1. ``"clip"`` trains the intensities themselves and clips them in
+            evaluation mode. ``"minmax"`` stretches every image, as published, so that slices of a volume flicker;
+            ``"volume"`` stretches all images of one call alike, so that call has to hold the whole volume.
+
+    Raises:
+        ValueError: for an option that does not exist.
+    """
+
+    num_sources = 2
+    shallow_scales = (1.0, 0.5)
+
+    def __init__(
+        self,
+        depth_self: int = 1,
+        depth_cross: int = 1,
+        re_softmax: bool = True,
+        shift: bool = True,
+        fusion: Fusion = "cam",
+        freeze_encoders: bool = True,
+        weight_mode: WeightMode = "bounded",
+        out_norm: OutNorm = "clip",
+    ) -> None:
+        super().__init__()
+        _check("depth_self", depth_self, (1, 2, 3))
+        _check("depth_cross", depth_cross, (1, 2, 3))
+        _check("fusion", fusion, get_args(Fusion))
+        _check("weight_mode", weight_mode, get_args(WeightMode))
+        _check("out_norm", out_norm, get_args(OutNorm))
+        self.weight_mode = weight_mode
+        self.out_norm = out_norm
+        self.encoders = nn.ModuleList(DenseEncoder() for _ in range(self.num_sources))
+        self.encoders.requires_grad_(not freeze_encoders)
+        match fusion:
+            case "cam":
+                self.fusion = CrossAttentionModule(depth_self, depth_cross, re_softmax, shift)
+            case "cnn":
+                self.fusion = Concatenated(reflect_conv(2 * DEEP_CHANNELS, DEEP_CHANNELS))
+            case "dense":
+                self.fusion = Concatenated(DenseBlock(2 * DEEP_CHANNELS))
+            case "add":
+                self.fusion = Sum()
+        self.decoder = nn.Sequential(upsampler(_conv_norm), _conv_norm(SHALLOW_CHANNELS, SHALLOW_CHANNELS))
+        self.output = nn.Sequential(nn.Conv2d(SHALLOW_CHANNELS, 1, 1), nn.BatchNorm2d(1))
+        # Start about the unit range: what is normalised varies by one to either side of zero.
+        nn.init.constant_(self.output[1].weight, 0.25)
+        nn.init.constant_(self.output[1].bias, 0.25)
+
+    def forward(self, sources: Tensor) -> Tensor:
+        """Fuse ``sources`` (B, 2, H, W), values 0..1, H and W at least 16, into (B, 1, H, W), values 0..1.
+
+        An image in which neither source varies becomes the brighter of the two.
+
+        Raises:
+            FusionError: if the images are smaller than 16x16.
+        """
+        shallow, deep = self._features(sources)
+        fused = self.fusion(*deep)
+        for features, weights in zip(deep, intensity_weights(*deep, self.weight_mode), strict=True):
+            fused = fused + weights * features
+        fused = reflect_to(self.decoder(fused), sources.shape[-2:])
+        weights = detail_weights(*shallow, self.weight_mode)
+        for features, weight, scale in zip(shallow, weights, self.shallow_scales, strict=True):
+            fused = fused + scale * weight * features
+        return self._in_unit_range(self.output(fused), sources)
+
+    @torch.no_grad()
+    def attention_maps(self, sources: Tensor) -> Tensor:
+        """Show where the cross attention looks.
+
+        Args:
+            sources: (B, 2, H, W), values 0..1, H and W at least 16.
+
+        Returns:
+            (B, 2, H, W): per source how much attention of the other source each place gets in the first block, the
+            mean over heads and queries. 1 is an even share of its window.
+
+        Raises:
+            ValueError: if the network fuses without cross attention.
+        """
+        if not isinstance(self.fusion, CrossAttentionModule):
+            raise ValueError("only fusion='cam' has attention maps")
+        maps = self.fusion.attention_maps(*self._features(sources)[1])
+        return reflect_to(F.interpolate(maps, scale_factor=8), sources.shape[-2:])
+
+    def _features(self, sources: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Shallow and deep features, a list over the sources each."""
+        pairs = [
+            encoder(source) for encoder, source in zip(self.encoders, sources.split(1, dim=1), strict=True)
+        ]
+        return [shallow for shallow, _ in pairs], [deep for _, deep in pairs]
+
+    def _in_unit_range(self, fused: Tensor, sources: Tensor) -> Tensor:
+        fused = fused.to(sources.dtype)
+        if self.out_norm == "clip":
+            fused = fused if self.training else fused.clamp(0, 1)
+        else:
+            over = (0, 1, 2, 3) if self.out_norm == "volume" else (1, 2, 3)
+            low, high = fused.amin(over, keepdim=True), fused.amax(over, keepdim=True)
+            fused = (fused - low) / (high - low).clamp(min=1e-6)
+        contrast = sources.amax((2, 3), keepdim=True) - sources.amin((2, 3), keepdim=True)
+        is_flat = contrast.amax(dim=1, keepdim=True) < FLAT
+        return torch.where(is_flat, sources.amax(dim=1, keepdim=True), fused)
+
+
+class Concatenated(nn.Module):
+    """Fuse two feature maps by a layer that sees both."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        return self.layer(torch.cat([first, second], dim=1))
+
+
+class Sum(nn.Module):
+    """Fuse two feature maps by adding them."""
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        return first + second
+
+
+def _conv_norm(in_channels: int, out_channels: int) -> nn.Sequential:
+    return nn.Sequential(reflect_conv(in_channels, out_channels), nn.BatchNorm2d(out_channels))
+
+
+def _check(name: str, value: object, allowed: tuple) -> None:
+    if value not in allowed:
+        *others, last = map(repr, allowed)
+        raise ValueError(f"{name} must be {', '.join(others)} or {last}, not {value!r}")
