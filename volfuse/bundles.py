@@ -7,7 +7,6 @@ is ``NAME``, ``model_quality.pt`` (the same network trained by the recipe ``qual
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from monai.bundle import ConfigParser
 from torch import nn
 
 from volfuse.errors import FusionError
+from volfuse.listing import recipe, weights_files
 
 REQUIRED_FILES = (
     "LICENSE",
@@ -51,7 +51,7 @@ class Bundle:
     @property
     def name(self) -> str:
         """The name users choose the model by."""
-        return self.root.name + Path(self.weights_file).stem.removeprefix("model").replace("_", "-")
+        return self.root.name + recipe(self.weights_file)
 
     @cached_property
     def metadata(self) -> Mapping[str, Any]:
@@ -114,16 +114,11 @@ class Bundle:
 
 
 def bundles() -> dict[str, Bundle]:
-    """Return all bundles by name: those in ``VOLFUSE_BUNDLES`` (folders, separated as in PATH), then ours."""
-    extra = os.environ.get("VOLFUSE_BUNDLES", "")
-    folders = [Path(folder) for folder in extra.split(os.pathsep) if folder] + [_shipped_bundles()]
+    """Return all bundles by name, in the order of ``volfuse.listing.weights_files``."""
     found: dict[str, Bundle] = {}
-    for folder in folders:
-        for metadata in sorted(folder.glob("*/configs/metadata.json")):
-            root = metadata.parent.parent
-            for weights_file in json.loads(metadata.read_text())["weights"]:
-                bundle = Bundle(root, weights_file)
-                found.setdefault(bundle.name, bundle)
+    for root, weights_file in weights_files():
+        bundle = Bundle(root, weights_file)
+        found.setdefault(bundle.name, bundle)
     return found
 
 
@@ -178,9 +173,3 @@ def pack(bundle: Bundle, folder: Path) -> Path:
         shutil.copytree(_PACKAGE, copy / _PACKAGE.name, ignore=no_caches)
         archive = shutil.make_archive(str(Path(scratch) / stem), "zip", copy.parent)
         return Path(archive).replace(folder / f"{stem}.zip")
-
-
-def _shipped_bundles() -> Path:
-    """Bundles lie inside an installed package, and beside it in a checkout."""
-    installed = _PACKAGE / "monai_bundles"
-    return installed if installed.is_dir() else _PACKAGE.parent / "monai_bundles"

@@ -61,8 +61,9 @@ class FusionInferer(Inferer):
         """Fuse (B, N, H, W) or (B, N, H, W, D), values 0..1.
 
         Returns:
-            (B, 1, H, W) or (B, 1, H, W, D) on the device of ``inputs``, float32, values 0..1, with the
-            metadata of ``inputs``.
+            (B, C, H, W) or (B, C, H, W, D) on the device of ``inputs``, float32, with the metadata of ``inputs``.
+            The first channel, usually the only one, is the fused image, values 0..1; what else the network returns
+            is left as it is.
         """
         sources = inputs.as_tensor() if isinstance(inputs, MetaTensor) else inputs
         if sources.ndim == 4:
@@ -79,7 +80,7 @@ class FusionInferer(Inferer):
 
     def _fuse_slices(self, slices: Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> Tensor:
         total, _, height, width = slices.shape
-        fused = torch.empty((total, 1, height, width), dtype=torch.float32, device=slices.device)
+        fused = slices.new_empty(0)
         home = device = _device_of(network, slices)
         batch_size = self.batch_size or (CPU_BATCH if device.type == "cpu" else GPU_BATCH)
         done = 0
@@ -95,6 +96,9 @@ class FusionInferer(Inferer):
                         raise
                     batch_size, device = self._retreat(batch_size, device, network, error)
                     continue
+                if done == 0:  # only now the number of channels is known
+                    shape = (total, result.shape[1], height, width)
+                    fused = torch.empty(shape, dtype=torch.float32, device=slices.device)
                 fused[done : done + len(batch)] = result
                 done += len(batch)
                 if self.progress:
@@ -107,7 +111,8 @@ class FusionInferer(Inferer):
                 "The network returned values that are not finite; its weights are damaged, "
                 "or mixed precision does not suit it."
             )
-        return fused.clamp_(0, 1)
+        fused[:, :1].clamp_(0, 1)
+        return fused
 
     def _fuse_batch(self, batch: Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> Tensor:
         height, width = batch.shape[-2:]

@@ -12,9 +12,10 @@ from monai.data import MetaTensor
 from monai.transforms import Compose
 
 from volfuse.catalogue import Model, find
+from volfuse.contributions import Explained
 from volfuse.errors import FusionError
 from volfuse.transforms import PLANES, SaveFusedd, Window, color_table
-from volfuse.transforms.grid import Plane
+from volfuse.transforms.grid import Plane, RestoreGridd
 from volfuse.transforms.luminance import Colormap
 
 DEFAULT_MODEL = "lightfusionnet"
@@ -31,6 +32,7 @@ class FusionOptions:
         plane: the slices that are fused: ``"axial"``, ``"coronal"`` or ``"sagittal"``.
         batch_size: slices at a time; ``None`` chooses by device.
         mixed_precision: let a trained network compute in bfloat16 on a GPU; classical rules never do.
+        contributions: also return what each source adds; see :class:`FusedCase`.
     """
 
     windows: str | Window | Sequence[str | Window] = "auto"
@@ -38,6 +40,7 @@ class FusionOptions:
     plane: Plane = "axial"
     batch_size: int | None = None
     mixed_precision: bool = True
+    contributions: bool = False
 
     def config_values(self, num_sources: int) -> dict[str, Any]:
         """Return these options as checked values for a bundle's configuration: objects, no user text.
@@ -73,12 +76,16 @@ class FusedCase:
         sources: luminance the network saw, (N, H, W, D), float, values 0..1.
         fused: luminance the network returned, (1, H, W, D), float, values 0..1.
         seconds: how long the steps ``"prepare"``, ``"fuse"`` and ``"restore"`` took.
+        contributions: what ``fused`` is the sum of, (K, X, Y, Z), float, on the reference's grid: one map per source in
+            their order, and perhaps a last one, of either sign, of what the network adds by itself. ``None`` if they
+            were not asked for.
     """
 
     image: MetaTensor
     sources: MetaTensor
     fused: MetaTensor
     seconds: dict[str, float]
+    contributions: MetaTensor | None = None
 
 
 class FusionPipeline:
@@ -128,7 +135,12 @@ class FusionPipeline:
         progress: Callable[[int, int], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> FusedCase:
-        """Fuse as :meth:`fuse` does, and return the luminance before and after the network too."""
+        """Fuse as :meth:`fuse` does, and return the luminance before and after the network too.
+
+        Raises:
+            FusionError: as :meth:`fuse`, or if contributions are wanted of a model that cannot tell.
+        """
+        options = options or FusionOptions()
         wanted = self.model.num_sources or max(2, len(sources))
         if len(sources) != wanted:
             raise FusionError(f"{self.model.name} fuses {wanted} images, but {len(sources)} are given.")
@@ -138,18 +150,28 @@ class FusionPipeline:
             device=self.device,
             progress=progress,
             should_stop=should_stop,
-            **(options or FusionOptions()).config_values(wanted),
+            **options.config_values(wanted),
         )
+        network = Explained(self._network, self.model.name) if options.contributions else self._network
         seconds: dict[str, float] = {}
         with plain_errors():
             with timed(seconds, "prepare"):
                 case = parser.get_parsed_content("preprocessing")(dict(zip(keys, sources, strict=True)))
             with timed(seconds, "fuse"):
                 inferer = parser.get_parsed_content("inferer")
-                case["pred"] = inferer(case["image"][None], self._network)[0]
+                returned = inferer(case["image"][None], network)[0]
+                case["pred"], contributions = returned[:1], returned[1:]
             with timed(seconds, "restore"):
                 restored = without_saving(parser.get_parsed_content("postprocessing"))(case)
-        return FusedCase(restored["pred"], case["image"], case["pred"], seconds)
+                if options.contributions:
+                    contributions = RestoreGridd("maps")({"maps": contributions})["maps"]
+        return FusedCase(
+            restored["pred"],
+            case["image"],
+            case["pred"],
+            seconds,
+            contributions if options.contributions else None,
+        )
 
 
 def fuse(

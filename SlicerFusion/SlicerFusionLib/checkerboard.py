@@ -2,11 +2,11 @@
 
 import numpy as np
 import slicer
-import slicer.util
 import vtk
 from vtk.util.numpy_support import vtk_to_numpy
 
 from SlicerFusionLib.geometry import resampled
+from SlicerFusionLib.hidden_volume import hidden_volume
 
 _BLOCKS = 8  # along the longest axis
 
@@ -23,17 +23,7 @@ def checkerboard(
     slices, rows, columns = np.indices(colors.shape[:3], sparse=True)
     edge = max(1, round(max(colors.shape[:3]) / _BLOCKS))
     is_other = (slices // edge + rows // edge + columns // edge) % 2 == 1
-    board = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLVectorVolumeNode", "Checkerboard")
-    board.HideFromEditorsOn()
-    board.SaveWithSceneOff()
-    board.SetVoxelVectorType(board.VoxelVectorTypeColorRGB)
-    board.CopyOrientation(reference)
-    board.SetAndObserveTransformNodeID(reference.GetTransformNodeID())
-    slicer.util.updateVolumeFromArray(board, np.where(is_other[..., None], others, colors))
-    board.CreateDefaultDisplayNodes()
-    board.GetDisplayNode().SetAutoWindowLevel(False)
-    board.GetDisplayNode().SetWindowLevelMinMax(0, 255)
-    return board
+    return hidden_volume("Checkerboard", np.where(is_other[..., None], others, colors), reference)
 
 
 def _displayed(volume: slicer.vtkMRMLVolumeNode) -> vtk.vtkImageData:

@@ -1,47 +1,30 @@
 """Runs fusions in the worker process and turns what it reports into volumes of the scene. No Qt."""
 
-import os
+import logging
 import shutil
-import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import slicer
 
-import volfuse
 from SlicerFusionLib import display
 from SlicerFusionLib.choices import Colors, Window
-from SlicerFusionLib.models import Model
+from SlicerFusionLib.contribution import add_contributions
 from SlicerFusionLib.parameters import FusionParameters
 from SlicerFusionLib.quality import QUALITIES, keep_quality
 from SlicerFusionLib.request import fusion_request
 from SlicerFusionLib.result import Provenance, add_result
 from SlicerFusionLib.source import Source, write_sources
+from SlicerFusionLib.worker import Worker, new_worker
 from volfuse.errors import FusionError
-from volfuse.jobs import FusionRequest, FusionWorker, JobEvent
+from volfuse.jobs import FusionRequest, JobEvent
+from volfuse.listing import ListedModel
 
-
-class Worker(Protocol):
-    """What is needed of ``volfuse.jobs.FusionWorker``: every method returns at once."""
-
-    folder: Path
-    busy: bool
-
-    def submit(self, request: FusionRequest) -> int:
-        """Begin a job."""
-
-    def poll(self) -> list[JobEvent]:
-        """Return what has happened since the last call."""
-
-    def cancel(self) -> None:
-        """Ask the job to stop."""
-
-    def close(self) -> None:
-        """End the process and remove its folder."""
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -69,7 +52,7 @@ class _Batch:
     second: slicer.vtkMRMLVolumeNode
     sources: Sequence[Source]
     settings: dict[str, Any]
-    models: Sequence[Model]
+    models: Sequence[ListedModel]
 
 
 class FusionLogic:
@@ -78,34 +61,39 @@ class FusionLogic:
     Call ``poll`` every now and then while ``busy``; ``status`` and ``results`` tell how far it is.
 
     Args:
-        make_worker: returns the worker; called before the first fusion.
+        make_worker: returns the worker; called by ``warm_up``, or before the first fusion.
 
     Attributes:
         status: what to tell the user.
         results: the fused volumes of the present or last run.
     """
 
-    def __init__(self, make_worker: "Callable[[], Worker] | None" = None) -> None:
+    def __init__(self, make_worker: Callable[[], Worker] | None = None) -> None:
         self.status = Status()
         self.results: list[slicer.vtkMRMLVolumeNode] = []
         self._make_worker = make_worker or new_worker
         self._worker: Worker | None = None
         self._folder: Path | None = None
         self._batch: _Batch | None = None
-        self._waiting: deque[Model] = deque()
+        self._waiting: deque[ListedModel] = deque()
 
     @property
     def busy(self) -> bool:
         """Whether a fusion runs."""
         return self._batch is not None
 
-    def start(self, parameters: FusionParameters, models: Sequence[Model]) -> None:
+    def warm_up(self) -> None:
+        """Start the worker, so that PyTorch is loaded before the first fusion; returns at once."""
+        try:
+            self._ready_worker().start()
+        except (FusionError, OSError) as error:
+            _logger.info("The worker is not ready, which the first fusion will tell: %s", error)
+
+    def start(self, parameters: FusionParameters, models: Sequence[ListedModel]) -> None:
         """Begin to fuse the two volumes with each model; a failure is told by ``status``."""
         self.results = []
         try:
-            if self._worker is None:
-                self._worker = self._make_worker()
-            self._folder = Path(tempfile.mkdtemp(dir=self._worker.folder))
+            self._folder = Path(tempfile.mkdtemp(dir=self._ready_worker().folder))
             volumes = parameters.reference, parameters.second
             sources = [
                 _chosen(source, volume, window, colors)
@@ -117,7 +105,10 @@ class FusionLogic:
                     strict=True,
                 )
             ]
-            self._batch = _Batch(*volumes, sources, _settings(parameters), models)
+            # A comparison is about the results; a map of every source for each would bury them.
+            is_explained = parameters.contributions and len(models) == 1 and models[0].has_contributions
+            settings = _settings(parameters) | {"contributions": is_explained}
+            self._batch = _Batch(*volumes, sources, settings, models)
             self._waiting = deque(models)
             self._submit_next()
         except (FusionError, OSError) as error:
@@ -147,6 +138,11 @@ class FusionLogic:
         if self._worker:
             self._worker.close()
         self._worker = self._batch = None
+
+    def _ready_worker(self) -> Worker:
+        if self._worker is None:
+            self._worker = self._make_worker()
+        return self._worker
 
     def _submit_next(self) -> None:
         model = self._waiting.popleft()
@@ -182,6 +178,7 @@ class FusionLogic:
                 raise FusionError("A source volume was removed during the fusion; choose both again.")
             volume = add_result(Path(result["output"]), batch.reference, batch.second, provenance)
             keep_quality(volume, result["metrics"])
+            add_contributions(result["contributions"], volume)
             self.results.append(volume)
             if self._waiting:
                 self._submit_next()
@@ -200,13 +197,6 @@ class FusionLogic:
     def _prefix(self) -> str:
         count = len(self._batch.models)
         return f"Method {count - len(self._waiting)} of {count}. " if count > 1 else ""
-
-
-def new_worker() -> FusionWorker:
-    """Return a worker that runs in Slicer's own Python, where this very ``volfuse`` is found."""
-    paths = [str(Path(volfuse.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    return FusionWorker(shutil.which("PythonSlicer") or sys.executable, environment)
 
 
 def _settings(parameters: FusionParameters) -> dict[str, Any]:

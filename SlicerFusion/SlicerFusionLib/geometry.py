@@ -42,6 +42,19 @@ def voxels_to_voxels(
     return transform
 
 
+def voxel_directions(volume: slicer.vtkMRMLVolumeNode) -> np.ndarray:
+    """Return the directions of the three axes of voxels in the world, a unit vector per row, amid the volume."""
+    to_ras, middle = vtk.vtkMatrix4x4(), np.array(volume.GetImageData().GetDimensions()) / 2
+    volume.GetIJKToRASMatrix(to_ras)
+    to_world = vtk.vtkGeneralTransform()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(volume.GetParentTransformNode(), None, to_world)
+    to_world.PreMultiply()
+    to_world.Concatenate(to_ras)
+    center, *ends = (np.array(to_world.TransformPoint(point)) for point in (middle, *(middle + np.eye(3))))
+    steps = np.array(ends) - center
+    return steps / np.linalg.norm(steps, axis=1, keepdims=True)
+
+
 def resampled(
     image: vtk.vtkImageData,
     volume: slicer.vtkMRMLVolumeNode,

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import qt
 from slicer.parameterNodeWrapper import GuiConnector
 
-from SlicerFusionLib.models import Model
+from SlicerFusionLib.models import label
+from volfuse.listing import ListedModel
 
 
 class _ModelConnector(GuiConnector):
     """Joins a widget that lists models to their names; Slicer's own connectors refuse a scene that names others."""
 
-    def __init__(self, widget: qt.QWidget, models: Sequence[Model]) -> None:
+    def __init__(self, widget: qt.QWidget, models: Sequence[ListedModel]) -> None:
         super().__init__()
         self._widget = widget
         self._names = [model.name for model in models]
@@ -37,11 +38,11 @@ class OneModel(_ModelConnector):
         models: what can be chosen.
     """
 
-    def __init__(self, widget: qt.QComboBox, models: Sequence[Model]) -> None:
+    def __init__(self, widget: qt.QComboBox, models: Sequence[ListedModel]) -> None:
         super().__init__(widget, models)
         widget.clear()
         for model in models:
-            widget.addItem(model.label)
+            widget.addItem(label(model))
 
     def read(self) -> str:
         index = self._widget.currentIndex
@@ -65,11 +66,11 @@ class SeveralModels(_ModelConnector):
         models: what can be chosen.
     """
 
-    def __init__(self, widget: qt.QListWidget, models: Sequence[Model]) -> None:
+    def __init__(self, widget: qt.QListWidget, models: Sequence[ListedModel]) -> None:
         super().__init__(widget, models)
         widget.clear()
         for row, model in enumerate(models):
-            widget.addItem(model.label)
+            widget.addItem(label(model))
             widget.item(row).setToolTip(model.description)
             widget.item(row).setCheckState(qt.Qt.Unchecked)
 

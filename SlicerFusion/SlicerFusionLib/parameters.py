@@ -19,6 +19,7 @@ class FusionParameters:
         second: the other volume.
         preset: what the two volumes are; sets the windows and colours when it is chosen.
         model: the name of the model to fuse with.
+        contributions: make also volumes of what each source adds, where the model can tell.
         compared_models: names of the models to compare, separated by commas.
         plane: the slices that are fused.
         device: where the computing is done.
@@ -28,6 +29,7 @@ class FusionParameters:
         reference_colors, second_colors: colour tables.
         result: the fused volume that is shown and measured.
         blend: 0 shows the sources on top of each other, 1 the fused volume.
+        swipe: the part of every slice, from the left, that shows the fused volume; the rest shows the sources.
         checkerboard: show the sources in alternating squares instead.
     """
 
@@ -35,6 +37,7 @@ class FusionParameters:
     second: Volume
     preset: Preset
     model: str
+    contributions: bool = False
     compared_models: str
     plane: Plane
     device: Device
@@ -46,4 +49,5 @@ class FusionParameters:
     second_colors: Colors
     result: Volume
     blend: Annotated[float, WithinRange(0.0, 1.0)] = 1.0
+    swipe: Annotated[float, WithinRange(0.0, 1.0)] = 1.0
     checkerboard: bool = False

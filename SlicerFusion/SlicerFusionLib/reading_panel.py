@@ -1,4 +1,4 @@
-"""The part of the panel that shows a fused volume: blend, checkerboard, quality, side by side."""
+"""The part of the panel that shows a fused volume: blend, swipe, checkerboard, contributions, quality, side by side."""
 
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
@@ -8,11 +8,12 @@ import qt
 import slicer
 import slicer.util
 
-from SlicerFusionLib.models import Model
+from SlicerFusionLib.contribution import contributions_of
 from SlicerFusionLib.parameters import FusionParameters
 from SlicerFusionLib.quality import QUALITIES, quality_of
 from SlicerFusionLib.reading_tools import ReadingTools
 from SlicerFusionLib.result import MODEL_ATTRIBUTE, SOURCE_ROLE
+from volfuse.listing import ListedModel
 
 
 class _View(NamedTuple):
@@ -20,6 +21,7 @@ class _View(NamedTuple):
 
     result: slicer.vtkMRMLVolumeNode | None
     blend: float
+    swipe: float
     checkerboard: bool
     pair: tuple[slicer.vtkMRMLVolumeNode | None, slicer.vtkMRMLVolumeNode | None]
 
@@ -36,7 +38,7 @@ class ReadingPanel:
     """
 
     def __init__(
-        self, ui: SimpleNamespace, models: Mapping[str, Model], tools: ReadingTools | None = None
+        self, ui: SimpleNamespace, models: Mapping[str, ListedModel], tools: ReadingTools | None = None
     ) -> None:
         self._ui = ui
         self._models = models
@@ -47,6 +49,7 @@ class ReadingPanel:
         for node_type in ("vtkMRMLScalarVolumeNode", "vtkMRMLVectorVolumeNode"):
             ui.resultSelector.addAttribute(node_type, MODEL_ATTRIBUTE)
         ui.showButton.connect("clicked(bool)", self.show)
+        ui.contributionsButton.connect("clicked(bool)", self.show_contributions)
 
     def follow(self, parameters: FusionParameters | None) -> None:
         """Take up the parameters of a scene, or let go of them, without touching the views."""
@@ -64,12 +67,17 @@ class ReadingPanel:
         if view == before:
             return
         self._fill_widgets()
+        if not view.result:
+            self._tools.remove_curtain()
         is_other_board = view.checkerboard and view.pair != before.pair
         is_other_result = view.result is not before.result and view.result is not None
         if view.checkerboard != before.checkerboard or is_other_board or is_other_result:
             self.show()
-        elif view.blend != before.blend:
+            return
+        if view.blend != before.blend:
             self._tools.set_blend(view.blend)
+        if view.swipe != before.swipe and view.result:
+            self._tools.set_swipe(view.result, view.swipe)
 
     def show(self) -> None:
         """Show in all slice views what is chosen: the checkerboard, or the fused volume over its sources."""
@@ -77,9 +85,14 @@ class ReadingPanel:
         if view.checkerboard and all(view.pair):
             self._tools.show_checkerboard(*view.pair)
         elif view.result:
-            self._tools.show([*_sources(view.result), view.result], view.blend)
+            self._tools.show([*_sources(view.result), view.result], view.blend, view.swipe)
         elif all(view.pair):
-            self._tools.show(view.pair, view.blend)
+            self._tools.show(view.pair)
+
+    def show_contributions(self) -> None:
+        """Show what each source adds to the fused volume, side by side with it and with the sources."""
+        fused = self._view.result
+        self._tools.show_side_by_side(_sources(fused), [fused, *contributions_of(fused)])
 
     def show_results(self, fused: Sequence[slicer.vtkMRMLVolumeNode]) -> None:
         """Show one new fused volume over its sources, or several side by side."""
@@ -93,7 +106,8 @@ class ReadingPanel:
 
     def _wanted(self) -> _View:
         chosen = self._parameters
-        return _View(chosen.result, chosen.blend, chosen.checkerboard, (chosen.reference, chosen.second))
+        pair = chosen.reference, chosen.second
+        return _View(chosen.result, chosen.blend, chosen.swipe, chosen.checkerboard, pair)
 
     def _fill_widgets(self) -> None:
         result = self._view.result
@@ -101,6 +115,9 @@ class ReadingPanel:
             self._measured = (result,) if result else ()
         self._ui.showButton.setEnabled(result is not None)
         self._ui.blendSlider.setEnabled(result is not None)
+        self._ui.swipeSlider.setEnabled(result is not None)
+        is_explained = result is not None and contributions_of(result) and _sources(result)
+        self._ui.contributionsButton.setVisible(bool(is_explained))
         self._ui.checkerboardCheckBox.setEnabled(all(self._view.pair))
         self._fill_table([(volume, quality_of(volume)) for volume in self._measured])
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import slicer
 
 from SlicerFusionLib.checkerboard import checkerboard
+from SlicerFusionLib.curtain import Curtain
 
 _FUSED_LAYER = 3  # the first of the layers over background, foreground and labels
 _OVERLAY_OPACITY = 0.5
@@ -13,24 +14,30 @@ _COLUMNS = 3
 
 
 class ReadingTools:
-    """Arranges the slice views; the scene is its only state besides the checkerboard it made.
+    """Arranges the slice views; the scene is its only state besides the hidden volumes it made.
 
     Every slice view has the reference in the background, the second volume half transparent over it, and the
-    fused volume over both. The opacity of the last blends from the overlay to the fused volume.
+    fused volume, or its part to the left of the curtain, over both. The opacity of the last blends from the overlay to
+    the fused volume.
     """
 
     def __init__(self) -> None:
         self._board: slicer.vtkMRMLVectorVolumeNode | None = None
+        self._curtain = Curtain()
 
-    def show(self, volumes: Sequence[slicer.vtkMRMLVolumeNode], blend: float) -> None:
+    def show(
+        self, volumes: Sequence[slicer.vtkMRMLVolumeNode], blend: float = 1.0, swipe: float = 1.0
+    ) -> None:
         """Show volumes over each other in all slice views, linked and fitted.
 
         Args:
             volumes: the reference, the second volume and the fused one, or only the last of these or first two.
             blend: the opacity of the fused volume over the other two.
+            swipe: the part of it that is there, from the left.
         """
         for view in _views():
             _fill(view, *volumes, blend=blend)
+        self.set_swipe(volumes[-1], swipe)
         self._remove_board()
         slicer.app.applicationLogic().FitSliceToAll()
 
@@ -39,6 +46,19 @@ class ReadingTools:
         for view in _views():
             if view.GetNthLayerVolumeID(_FUSED_LAYER):
                 view.SetNthLayerOpacity(_FUSED_LAYER, blend)
+
+    def set_swipe(self, fused: slicer.vtkMRMLVolumeNode, swipe: float) -> None:
+        """Show the left part of the fused volume (1 for all of it) in every slice view that shows it over others."""
+        for view in _views():
+            if view.GetNthLayerVolumeID(_FUSED_LAYER):
+                slices = slicer.mrmlScene.GetSingletonNode(view.GetLayoutName(), "vtkMRMLSliceNode")
+                view.SetNthLayerVolumeID(_FUSED_LAYER, self._curtain.cut(fused, slices, swipe).GetID())
+        if swipe >= 1:
+            self.remove_curtain()
+
+    def remove_curtain(self) -> None:
+        """Take away the part of a fused volume that :meth:`set_swipe` shows."""
+        self._curtain.remove()
 
     def show_checkerboard(
         self, reference: slicer.vtkMRMLVolumeNode, second: slicer.vtkMRMLVolumeNode
@@ -68,6 +88,7 @@ class ReadingTools:
     def forget(self) -> None:
         """Let go of the nodes of a scene that closes."""
         self._board = None
+        self._curtain.forget()
 
     def _remove_board(self) -> None:
         if self._board is not None:

@@ -18,6 +18,7 @@ def fusion_request(
     batch_size: int | None = None,
     mixed_precision: bool = True,
     device: str = "auto",
+    contributions: bool = False,
 ) -> dict[str, Any]:
     """Return one request, in words and numbers alone; the result will be ``folder / RESULT_NAME``.
 
@@ -29,6 +30,7 @@ def fusion_request(
         batch_size: slices at a time; ``None`` lets the device decide.
         mixed_precision: let a network compute in bfloat16 on a graphics card.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
+        contributions: write also what each source adds, which not every model can tell.
     """
     return {
         "sources": [str(source.file) for source in sources],
@@ -40,4 +42,5 @@ def fusion_request(
         "batch_size": batch_size,
         "mixed_precision": mixed_precision,
         "device": device,
+        "contributions": contributions,
     }

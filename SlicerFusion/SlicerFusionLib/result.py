@@ -11,6 +11,8 @@ from volfuse.errors import FusionError
 
 SOURCE_ROLE = "SlicerFusion.Source"
 MODEL_ATTRIBUTE = "SlicerFusion.Model"
+CONTRIBUTION_ATTRIBUTE = "SlicerFusion.Contribution"
+NOTICE_ATTRIBUTE = "SlicerFusion.Notice"
 NOTICE = "For research. Not a medical device: do not use for diagnosis."
 
 
@@ -54,37 +56,37 @@ def add_result(
         FusionError: if the file cannot be read, or ``reference`` has changed its grid in the meantime.
     """
     scene = reference.GetScene()
-    volume = _read(file)
+    volume = read_volume(file)
     if volume.GetImageData().GetDimensions() != reference.GetImageData().GetDimensions():
         raise FusionError(f"{reference.GetName()} was changed during the fusion; fuse again.")
     volume.SetName(
         scene.GenerateUniqueName(f"{second.GetName()} + {reference.GetName()} ({provenance.title})")
     )
-    volume.CopyOrientation(reference)
     for name, value in {
         MODEL_ATTRIBUTE: provenance.model,
         "SlicerFusion.Version": provenance.version,
         "SlicerFusion.WeightsSHA256": provenance.weights_sha256,
         "SlicerFusion.Options": json.dumps(provenance.options),
-        "SlicerFusion.Notice": NOTICE,
+        NOTICE_ATTRIBUTE: NOTICE,
     }.items():
         volume.SetAttribute(name, value)
-    scene.AddNode(volume)
-    volume.SetAndObserveTransformNodeID(reference.GetTransformNodeID())
+    place(volume, reference, (0, 255))
     for source in (reference, second):
         volume.AddNodeReferenceID(SOURCE_ROLE, source.GetID())
-    _show_as_stored(volume)
-    _place_beside(volume, reference)
     return volume
 
 
 def is_result(volume: slicer.vtkMRMLVolumeNode) -> bool:
     """Tell whether a volume was made by a fusion."""
-    return volume.GetAttribute(MODEL_ATTRIBUTE) is not None
+    return any(volume.GetAttribute(name) is not None for name in (MODEL_ATTRIBUTE, CONTRIBUTION_ATTRIBUTE))
 
 
-def _read(file: Path) -> slicer.vtkMRMLScalarVolumeNode:
-    """Return a volume that is in no scene, so that nobody sees it half made."""
+def read_volume(file: Path) -> slicer.vtkMRMLScalarVolumeNode:
+    """Return a grey or RGB volume that is in no scene yet, so that nobody sees it half made.
+
+    Raises:
+        FusionError: if the file cannot be read.
+    """
     storage, stored = slicer.vtkMRMLNRRDStorageNode(), slicer.vtkMRMLScalarVolumeNode()
     storage.SetFileName(str(file))
     if not storage.ReadData(stored):
@@ -98,12 +100,20 @@ def _read(file: Path) -> slicer.vtkMRMLScalarVolumeNode:
     return volume
 
 
-def _show_as_stored(volume: slicer.vtkMRMLScalarVolumeNode) -> None:
+def place(
+    volume: slicer.vtkMRMLScalarVolumeNode,
+    reference: slicer.vtkMRMLVolumeNode,
+    window: tuple[float, float],
+) -> None:
+    """Add a volume on the grid of ``reference`` to its scene, where and beside which it is, with a fixed window."""
+    volume.CopyOrientation(reference)
+    reference.GetScene().AddNode(volume)
+    volume.SetAndObserveTransformNodeID(reference.GetTransformNodeID())
     # The automatic window of a colour volume follows its values and so shifts every colour.
     volume.CreateDefaultDisplayNodes()
-    display = volume.GetDisplayNode()
-    display.SetAutoWindowLevel(False)
-    display.SetWindowLevelMinMax(0, 255)
+    volume.GetDisplayNode().SetAutoWindowLevel(False)
+    volume.GetDisplayNode().SetWindowLevelMinMax(*window)
+    _place_beside(volume, reference)
 
 
 def _place_beside(volume: slicer.vtkMRMLVolumeNode, reference: slicer.vtkMRMLVolumeNode) -> None:

@@ -14,7 +14,7 @@ from SlicerFusionLib.checks import reason_not_to_fuse
 from SlicerFusionLib.choices import Preset
 from SlicerFusionLib.fusion_logic import FusionLogic, Status
 from SlicerFusionLib.model_lists import OneModel, SeveralModels
-from SlicerFusionLib.models import available_models
+from SlicerFusionLib.models import available_models, details
 from SlicerFusionLib.parameters import FusionParameters
 from SlicerFusionLib.presets import apply_preset
 from SlicerFusionLib.reading_panel import ReadingPanel
@@ -76,7 +76,7 @@ class FusionPanel(VTKObservationMixin):
         self.enter()
 
     def enter(self) -> None:
-        """Take up the scene's parameters if that has not been done, and fill in what they leave open."""
+        """Take up the scene's parameters, fill in what they leave open, and let the worker load PyTorch meanwhile."""
         self._is_entered = True
         if self.parameters is None:
             self._follow(self._get_parameters())
@@ -87,6 +87,8 @@ class FusionPanel(VTKObservationMixin):
             names = list(self._models)
             parameters.model = parameters.model or names[0]
             parameters.compared_models = parameters.compared_models or ",".join(names[:2])
+        if not self._missing:
+            self.logic.warm_up()
         self._update()
 
     def exit(self) -> None:
@@ -184,7 +186,7 @@ class FusionPanel(VTKObservationMixin):
             self.logic.status = Status(str(error), is_error=True)
         self._missing = self._installer.missing()
         self._check(again=True)
-        self._update()
+        self.enter()
 
     def _choice(self) -> tuple[object, ...]:
         return self.parameters.preset, self.parameters.reference, self.parameters.second
@@ -223,7 +225,8 @@ class FusionPanel(VTKObservationMixin):
 
     def _show_model(self) -> None:
         model = self._models.get(self.parameters.model)
-        self.ui.modelDescription.setText(model.details if model else "")
+        self.ui.modelDescription.setText(details(model) if model else "")
+        self.ui.contributionsCheckBox.setVisible(model is not None and model.has_contributions)
 
     def _show_buttons(self) -> None:
         busy = self.logic.busy

@@ -9,6 +9,7 @@ import torch
 import vtk
 from monai.data import MetaTensor
 
+from SlicerFusionLib.contribution import add_contributions, contributions_of
 from SlicerFusionLib.result import NOTICE, Provenance, add_result, is_result
 from tests.conftest import grid, oblique
 from tests.slicer.conftest import affine_of, displayed
@@ -174,3 +175,56 @@ def save_and_load(scene, folder, suffix):
         loaded.SetURL(str(path))
         assert loaded.Connect()
     return loaded
+
+
+@pytest.fixture
+def maps(tmp_path):
+    """Voxels (3, X, Y, Z), the last of either sign, and their files."""
+    voxels = np.random.default_rng(3).normal(0, 40, (3, *SHAPE)).astype(np.float32)
+    voxels[:2] = abs(voxels[:2])
+    files = [
+        write_image(
+            MetaTensor(torch.from_numpy(each[None]), affine=torch.from_numpy(AFFINE)),
+            tmp_path / f"{number}.nrrd",
+        )
+        for number, each in enumerate(voxels)
+    ]
+    return voxels, files
+
+
+@pytest.mark.parametrize("suffix", ["", "mrml", "mrb"])
+def test_contributions_lie_where_the_fused_volume_lies_also_in_a_saved_scene(
+    scene, pair, fused, maps, tmp_path, suffix
+):
+    add_contributions(maps[1], add_result(fused[1], *pair, PROVENANCE))
+    if suffix:
+        scene = save_and_load(scene, tmp_path, suffix)
+    result = scene.GetFirstNodeByName("PET + MR (TAFIE)")
+    volumes = contributions_of(result)
+    parts = ["contribution of MR", "contribution of PET", "correction"]
+    assert [volume.GetName() for volume in volumes] == [f"PET + MR (TAFIE) {part}" for part in parts]
+    for volume, voxels, darkest in zip(volumes, maps[0], (0, 0, -127.5), strict=True):
+        np.testing.assert_array_equal(slicer.util.arrayFromVolume(volume), voxels.T)
+        np.testing.assert_allclose(affine_of(volume), affine_of(result), rtol=0, atol=1e-12)
+        assert volume.GetParentTransformNode().GetName() == "Registration"
+        display = volume.GetDisplayNode()
+        assert (display.GetWindowLevelMin(), display.GetWindowLevelMax()) == (darkest, darkest + 255)
+        assert volume.GetAttribute("SlicerFusion.Notice") == NOTICE
+        assert is_result(volume)
+
+
+def test_a_removed_contribution_is_not_missed(scene, pair, fused, maps):
+    result = add_result(fused[1], *pair, PROVENANCE)
+    first, *others = add_contributions(maps[1][:2], result)
+    scene.RemoveNode(first)
+    assert contributions_of(result) == others
+
+
+def test_a_damaged_file_is_told_in_one_sentence(pair, fused, tmp_path):
+    result = add_result(fused[1], *pair, PROVENANCE)
+    broken = tmp_path / "fused_contribution0.nrrd"
+    broken.write_bytes(b"nothing")
+    with pytest.raises(
+        FusionError, match=r"^The fused image fused_contribution0.nrrd could not be read; fuse again"
+    ):
+        add_contributions([broken], result)

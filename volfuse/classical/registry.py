@@ -1,8 +1,10 @@
 """The classical rules by name, for catalogues and tables."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from volfuse.classical.bilateral import JointBilateralGradientEnergy
 from volfuse.classical.guided import GuidedFilterFusion
@@ -30,43 +32,20 @@ class ClassicalRule:
     factory: Callable[..., FusionRule]
 
 
+_FACTORIES: dict[str, Callable[..., FusionRule]] = {
+    "average": Average,
+    "maximum": Maximum,
+    "alpha_blend": AlphaBlend,
+    "pca": PrincipalComponent,
+    "laplacian": LaplacianPyramid,
+    "laplacian_mean": partial(LaplacianPyramid, base="mean"),
+    "dwt": WaveletMaximum,
+    "guided_filter": GuidedFilterFusion,
+    "jbf_lge": JointBilateralGradientEnergy,
+}
+
+# The words are in a file because ``volfuse.listing`` reads them without torch.
 CLASSICAL: dict[str, ClassicalRule] = {
-    rule.name: rule
-    for rule in (
-        ClassicalRule("average", "Average", "Mean of the sources; contrast is lost.", Average),
-        ClassicalRule("maximum", "Maximum", "The brightest source at each pixel.", Maximum),
-        ClassicalRule(
-            "alpha_blend", "Alpha blend", "Transparent overlay with an adjustable weight.", AlphaBlend
-        ),
-        ClassicalRule(
-            "pca", "PCA", "Weighted mean; the source with more variation weighs more.", PrincipalComponent
-        ),
-        ClassicalRule(
-            "laplacian",
-            "Laplacian pyramid",
-            "The strongest detail at each scale, on the brightest background.",
-            LaplacianPyramid,
-        ),
-        ClassicalRule(
-            "laplacian_mean",
-            "Laplacian pyramid, mean base",
-            "The strongest detail at each scale, on the mean background.",
-            partial(LaplacianPyramid, base="mean"),
-        ),
-        ClassicalRule(
-            "dwt", "Wavelet maximum", "The strongest wavelet coefficient in each band.", WaveletMaximum
-        ),
-        ClassicalRule(
-            "guided_filter",
-            "Guided filter (GFF)",
-            "Smooth weights that follow the edges of the most salient source.",
-            GuidedFilterFusion,
-        ),
-        ClassicalRule(
-            "jbf_lge",
-            "Joint bilateral filter (JBF-LGE)",
-            "Bright large regions of all sources plus the structure with the strongest gradients.",
-            JointBilateralGradientEnergy,
-        ),
-    )
+    name: ClassicalRule(name, **words, factory=_FACTORIES[name])
+    for name, words in json.loads(Path(__file__).with_name("rules.json").read_text(encoding="utf-8")).items()
 }

@@ -169,7 +169,8 @@ class FusionWorker:
             event = JobEvent(event.job, "cancelled")
         if event.kind != "finished":
             # Files are half-written while their names start with a dot.
-            for path in (Path(self._request.output), *self.folder.rglob(".*")):
+            written = [Path(self._request.output), *self._request.contribution_files]
+            for path in (*written, *self.folder.rglob(".*")):
                 with suppress(OSError):
                     path.unlink()
         logged = self._read_log()

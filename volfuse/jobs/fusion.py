@@ -77,6 +77,7 @@ def run(
         if should_stop():
             raise FusionCancelled("The fusion was stopped.")
         with timed(seconds, "write"):
+            contributions = _write_contributions(case, request)
             output = write_image(case.image, request.output, compress=False)
     finally:
         torch.cuda.empty_cache()  # the viewer draws on the same GPU
@@ -88,6 +89,7 @@ def run(
         "device": str(pipeline.device),
         "metrics": metrics,
         "seconds": seconds,
+        "contributions": contributions,
     }
 
 
@@ -143,4 +145,15 @@ def _options(request: FusionRequest) -> FusionOptions:
         plane=request.plane,
         batch_size=request.batch_size,
         mixed_precision=request.mixed_precision,
+        contributions=request.contributions,
     )
+
+
+def _write_contributions(case: FusedCase, request: FusionRequest) -> list[str]:
+    if case.contributions is None:
+        return []
+    levels = (case.contributions * 255).split(1)
+    return [
+        str(write_image(level, file, compress=False))
+        for level, file in zip(levels, request.contribution_files, strict=False)
+    ]

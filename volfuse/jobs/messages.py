@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from volfuse.errors import FusionError
@@ -28,6 +29,7 @@ class FusionRequest:
         mixed_precision: let a network compute in bfloat16 on a GPU.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
         metrics: names in ``volfuse.metrics.METRICS`` to measure the result with.
+        contributions: also write what each source adds; see :attr:`contribution_files`.
 
     Raises:
         FusionError: if a value has the wrong type. Lists are taken where tuples are named.
@@ -43,6 +45,20 @@ class FusionRequest:
     mixed_precision: bool = True
     device: str = "auto"
     metrics: tuple[str, ...] = ()
+    contributions: bool = False
+
+    @property
+    def contribution_files(self) -> list[Path]:
+        """Where contributions are written, in float32 grey levels of the fused image (0..255).
+
+        One file per source in their order, and one for what the network adds by itself, which not all networks do.
+        """
+        output = Path(self.output)
+        stem, dot, suffix = output.name.partition(".")
+        return [
+            output.with_name(f"{stem}_contribution{number}{dot}{suffix}")
+            for number in range(len(self.sources) + 1)
+        ]
 
     def __post_init__(self) -> None:
         """Check the type of every value."""
@@ -84,7 +100,8 @@ class JobEvent:
         seconds_left: of progress: estimated from the slices after the first; ``None`` for the first.
         result: of a finished job: ``output``, ``model``, ``version``, ``weights_sha256`` (``None`` for a rule
             without weights), ``device``, ``metrics`` (name to mean, ``None`` where a metric is not defined) and
-            ``seconds`` per step (``load``, ``prepare``, ``fuse``, ``restore``, ``measure``, ``write``).
+            ``seconds`` per step (``load``, ``prepare``, ``fuse``, ``restore``, ``measure``, ``write``), and
+            ``contributions``: those of ``FusionRequest.contribution_files`` that were written.
         message: of a failed job: one sentence for the user.
     """
 
@@ -163,4 +180,5 @@ _EXPECTED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "mixed_precision": (lambda value: isinstance(value, bool), "true or false"),
     "device": (_is_text, "the name of a device"),
     "metrics": (_each(_is_text), "a list of metric names"),
+    "contributions": (lambda value: isinstance(value, bool), "true or false"),
 }

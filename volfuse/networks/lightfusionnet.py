@@ -139,9 +139,30 @@ class LightFusionNet(nn.Module):
 
     def forward(self, sources: Tensor) -> Tensor:
         """Fuse ``sources`` (B, 2, H, W), values 0..1, of any H and W, into (B, 1, H, W), values 0..1."""
-        first, second = (
-            encoder(source) for encoder, source in zip(self.encoders, sources.split(1, dim=1), strict=True)
-        )
+        return self._decode(*self._encode(sources))
+
+    def contributions(self, sources: Tensor) -> Tensor:
+        """Divide the fused image between the sources.
+
+        At every pixel it is divided in proportion to the mean strength of the features of each source, after attention
+        has raised what surprises; the decoder sees no more of them than their mean.
+
+        Args:
+            sources: (B, 2, H, W), values 0..1.
+
+        Returns:
+            (B, 2, H, W), 0 or more, in double precision: their sum, rounded to single, is exactly the fused image.
+        """
+        features = self._encode(sources)
+        strengths = torch.cat([each.double().abs().mean(dim=1, keepdim=True) for each in features], dim=1)
+        strengths += 1e-12  # both can be zero
+        return self._decode(*features) * (strengths / strengths.sum(dim=1, keepdim=True))
+
+    def _encode(self, sources: Tensor) -> list[Tensor]:
+        images = sources.split(1, dim=1)
+        return [encoder(image) for encoder, image in zip(self.encoders, images, strict=True)]
+
+    def _decode(self, first: Tensor, second: Tensor) -> Tensor:
         return self.decoder(0.5 * (first + second))
 
 

@@ -14,10 +14,12 @@ if importlib.util.find_spec("PySide6"):
     import slicer
     import standins
     from PySide6 import QtWidgets
+    from standins.scripted_worker import ScriptedWorker
 
     standins.install()
     from SlicerFusion import SlicerFusionWidget
     from SlicerFusionLib.parameters import FusionParameters
+    from SlicerFusionLib.result import MODEL_ATTRIBUTE, SOURCE_ROLE
     from SlicerFusionLib.widget import FusionPanel
 else:  # test_panel_environment.py says so
     collect_ignore_glob = ["test_panel_[!e]*.py"]
@@ -55,8 +57,41 @@ def head(scene: "slicer.vtkMRMLScene") -> "Callable[[str], slicer.vtkMRMLScalarV
 
 
 @pytest.fixture
-def module_widget(application: object) -> "Iterator[SlicerFusionWidget]":
-    """The module's widget as Slicer makes it; its worker runs in this Python."""
+def add_even(add_volume: Callable) -> Callable:
+    """Add a volume that shows one grey value, or one colour, everywhere."""
+
+    def add(name: str, *value: int) -> "slicer.vtkMRMLScalarVolumeNode":
+        kind = "vtkMRMLVectorVolumeNode" if len(value) == 3 else "vtkMRMLScalarVolumeNode"
+        voxels = np.broadcast_to(np.uint8(value), (16, 16, 16, len(value))).squeeze().copy()
+        volume = add_volume(name, voxels, kind=kind)
+        volume.GetDisplayNode().SetAutoWindowLevel(False)
+        volume.GetDisplayNode().SetWindowLevelMinMax(0, 255)
+        return volume
+
+    return add
+
+
+@pytest.fixture
+def sources(add_even: Callable) -> tuple:
+    return add_even("MR", 100), add_even("PET", 200)
+
+
+@pytest.fixture
+def fused(add_even: Callable, sources: tuple) -> "slicer.vtkMRMLScalarVolumeNode":
+    volume = add_even("Fused", 10, 250, 90)
+    volume.SetAttribute(MODEL_ATTRIBUTE, "average")
+    for source in sources:
+        volume.AddNodeReferenceID(SOURCE_ROLE, source.GetID())
+    return volume
+
+
+@pytest.fixture
+def module_widget(
+    application: object, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> "Iterator[SlicerFusionWidget]":
+    """The module's widget as Slicer makes it; the worker that it starts when it opens is no process."""
+    folder = tmp_path_factory.mktemp("worker")
+    monkeypatch.setattr("SlicerFusionLib.fusion_logic.new_worker", lambda: ScriptedWorker(folder))
     widget = SlicerFusionWidget(standins.widgets.new_module_widget())
     widget.setup()
     yield widget

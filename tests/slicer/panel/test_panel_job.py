@@ -135,6 +135,20 @@ def test_a_worker_that_cannot_start_is_told_in_one_sentence(panel: FusionPanel) 
     assert panel.ui.fuseButton.enabled
 
 
+def test_a_worker_that_does_not_start_with_the_panel_is_told_at_the_first_fusion(
+    panel: FusionPanel, worker: ScriptedWorker, pair: tuple, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_request: object) -> None:
+        raise FusionError("PythonSlicer could not be started.")
+
+    monkeypatch.setattr(worker, "start", refuse)
+    monkeypatch.setattr(worker, "submit", refuse)
+    panel.enter()
+    assert panel.ui.statusLabel.text == ""
+    panel.ui.fuseButton.click()
+    assert panel.ui.statusLabel.text == "PythonSlicer could not be started."
+
+
 @pytest.mark.usefixtures("pair")
 def test_a_full_disk_is_told_and_leaves_no_file(
     panel: FusionPanel, worker: ScriptedWorker, monkeypatch: pytest.MonkeyPatch

@@ -2,51 +2,47 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from SlicerFusionLib.models import Model, available_models
+from SlicerFusionLib.models import available_models, details, label
 from SlicerFusionLib.quality import QUALITIES
-from volfuse.catalogue import ClassicalModel, catalogue
+from volfuse.catalogue import catalogue
+from volfuse.listing import ListedModel
 from volfuse.metrics import METRICS
 
 MODULE = Path(__file__).parents[3] / "SlicerFusion"
 
 
-def test_models_are_those_of_the_catalogue_in_the_same_words() -> None:
-    listed, known = available_models(), catalogue()
-    assert listed.keys() == known.keys()
-    for name, model in known.items():
-        is_rule = isinstance(model, ClassicalModel)
-        assert (listed[name].description, listed[name].is_trained) == (model.description, not is_rule)
-        if is_rule:
-            assert listed[name].title == model.rule.title
+def test_models_for_two_volumes_are_listed_trained_ones_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {
+        name: ListedModel(name, name, "Text", count, is_trained, False)
+        for name, count, is_trained in (
+            ("average", None, False),
+            ("focus", 11, True),
+            ("net", 2, True),
+            ("lightfusionnet", 2, True),
+        )
+    }
+    monkeypatch.setattr("SlicerFusionLib.models.listing", lambda: known)
+    assert list(available_models()) == ["lightfusionnet", "net", "average"]
 
 
-def test_a_model_that_is_installed_elsewhere_is_listed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    metadata = tmp_path / "newnet" / "configs" / "metadata.json"
-    metadata.parent.mkdir(parents=True)
-    metadata.write_text(
-        '{"name": "NewNet", "description": "Best detail: for research",'
-        ' "weights": {"model.pt": {}, "model_quality.pt": {"description": "Sharp: slower"}}}'
-    )
-    monkeypatch.setenv("VOLFUSE_BUNDLES", str(tmp_path))
-    models = available_models()
-    assert models["newnet"] == Model("newnet", "NewNet", "Best detail: for research", is_trained=True)
-    assert models["newnet-quality"].description == "Sharp: slower"
-    assert "lightfusionnet" in models
+def test_every_model_of_the_library_that_takes_two_volumes_is_there() -> None:
+    assert set(available_models()) == {
+        name for name, model in catalogue().items() if model.num_sources in (2, None)
+    }
 
 
 def test_the_list_says_plain_words_first_and_the_line_below_the_rest() -> None:
-    model = Model("new", "NewNet", "Best detail: for research", True)
-    assert (model.label, model.details) == ("Best detail (NewNet)", "For research")
-    model = Model("new", "NewNet", "Made for CT", True)
-    assert (model.label, model.details) == ("NewNet", "Made for CT")
-    rule = Model("average", "Average", "Mean of the sources", False)
-    assert (rule.label, rule.details) == ("Average (without training)", "Mean of the sources")
+    model = ListedModel("new", "NewNet", "Best detail: for research", 2, True, False)
+    assert (label(model), details(model)) == ("Best detail (NewNet)", "For research")
+    model = replace(model, description="Made for CT")
+    assert (label(model), details(model)) == ("NewNet", "Made for CT")
+    rule = ListedModel("average", "Average", "Mean of the sources", None, False, False)
+    assert (label(rule), details(rule)) == ("Average (without training)", "Mean of the sources")
 
 
 def test_quality_values_are_metrics_of_the_library() -> None:

@@ -6,58 +6,18 @@ import numpy as np
 import pytest
 import slicer
 from standins.application import Application
-from vtk.util.numpy_support import vtk_to_numpy
 
 from SlicerFusionLib.parameters import FusionParameters
 from SlicerFusionLib.reading_tools import ReadingTools
-from SlicerFusionLib.result import MODEL_ATTRIBUTE, SOURCE_ROLE
 from SlicerFusionLib.widget import FusionPanel
 from tests.slicer.conftest import displayed
 
 Volume = slicer.vtkMRMLScalarVolumeNode
 
 
-def drawn(application: Application, view: str) -> np.ndarray:
-    """The picture of a slice view without a screen: uint8 (rows, columns, RGB)."""
-    connection = application.slices[view].GetImageDataConnection()
-    connection.GetProducer().Update()
-    image = connection.GetProducer().GetOutputDataObject(connection.GetIndex())
-    columns, rows, _ = image.GetDimensions()
-    return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(rows, columns, -1)[..., :3].astype(int)
-
-
 def middle(application: Application, view: str) -> tuple[int, ...]:
-    picture = drawn(application, view)
+    picture = application.picture(view)
     return tuple(picture[picture.shape[0] // 2, picture.shape[1] // 2].tolist())
-
-
-@pytest.fixture
-def add_even(scene: slicer.vtkMRMLScene, add_volume: Callable) -> Callable[..., Volume]:
-    """Add a volume that shows one grey value, or one colour, everywhere."""
-
-    def add(name: str, *value: int) -> Volume:
-        kind = "vtkMRMLVectorVolumeNode" if len(value) == 3 else "vtkMRMLScalarVolumeNode"
-        voxels = np.broadcast_to(np.uint8(value), (16, 16, 16, len(value))).squeeze().copy()
-        volume = add_volume(name, voxels, kind=kind)
-        volume.GetDisplayNode().SetAutoWindowLevel(False)
-        volume.GetDisplayNode().SetWindowLevelMinMax(0, 255)
-        return volume
-
-    return add
-
-
-@pytest.fixture
-def sources(add_even: Callable[..., Volume]) -> tuple[Volume, Volume]:
-    return add_even("MR", 100), add_even("PET", 200)
-
-
-@pytest.fixture
-def fused(add_even: Callable[..., Volume], sources: tuple[Volume, Volume]) -> Volume:
-    volume = add_even("Fused", 10, 250, 90)
-    volume.SetAttribute(MODEL_ATTRIBUTE, "average")
-    for source in sources:
-        volume.AddNodeReferenceID(SOURCE_ROLE, source.GetID())
-    return volume
 
 
 def test_the_blend_goes_from_the_overlay_to_exactly_the_fused_colours(
@@ -98,7 +58,7 @@ def test_the_checkerboard_shows_each_source_in_half_of_the_blocks(
     np.testing.assert_array_equal(values[0, :2, :4, 0], [[100, 100, 200, 200]] * 2)
     np.testing.assert_array_equal(values[2, :2, :4, 0], [[200, 200, 100, 100]] * 2)
     assert (values == 100).mean() == 0.5
-    picture = drawn(application, "Red")
+    picture = application.picture("Red")
     assert min((picture == 100).mean(), (picture == 200).mean()) > 0.2
     assert board.GetHideFromEditors()
     assert not board.GetSaveWithScene()
@@ -158,7 +118,7 @@ def test_the_panel_shows_what_is_chosen_in_it(
     ui.blendSlider.value = 0.5
     assert middle(application, "Red") == (80, 200, 120)
     ui.checkerboardCheckBox.setChecked(True)
-    assert {100, 200} <= set(np.unique(drawn(application, "Red")))
+    assert {100, 200} <= set(np.unique(application.picture("Red")))
     ui.checkerboardCheckBox.setChecked(False)
     assert middle(application, "Red") == (80, 200, 120)
     slicer.util.setSliceViewerLayers(background=sources[1])

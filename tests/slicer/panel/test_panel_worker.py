@@ -79,6 +79,40 @@ def test_fusing_in_the_panel_gives_the_voxels_of_the_pipeline(
     assert files_in(worker.folder) == set()
 
 
+def test_what_each_source_contributes_adds_up_to_exactly_the_fused_volume(
+    warm_panel: FusionPanel,
+    worker: FusionWorker,
+    get_parameters: Callable[[], FusionParameters],
+    head: Callable,
+    scene: slicer.vtkMRMLScene,
+) -> None:
+    parameters = get_parameters()
+    parameters.reference, parameters.second = head("MR"), head("PET", 9.0, (20, 24, 10))
+    parameters.model, parameters.contributions = "lightfusionnet", True
+    warm_panel.ui.fuseButton.click()
+    wait_until(lambda: not warm_panel.logic.busy)
+    name = parameters.result.GetName()
+    total = sum(
+        slicer.util.arrayFromVolume(scene.GetFirstNodeByName(f"{name} contribution of {source}"))
+        for source in ("MR", "PET")
+    )
+    np.testing.assert_array_equal(np.rint(total), slicer.util.arrayFromVolume(parameters.result))
+    assert files_in(worker.folder) == set()
+
+
+def test_opening_the_panel_starts_the_process_and_closing_it_ends_it(panel: FusionPanel) -> None:
+    worker = new_worker()
+    panel.logic = FusionLogic(lambda: worker)
+    panel.enter()
+    process = psutil.Process(worker.pid)
+    panel.exit()
+    panel.enter()
+    assert process.is_running() and worker.pid == process.pid
+    panel.close()
+    assert not process.is_running()
+    assert not worker.folder.exists()
+
+
 @pytest.mark.usefixtures("long_pair")
 def test_cancel_returns_control_within_a_second_and_leaves_no_file(
     warm_panel: FusionPanel, worker: FusionWorker, get_parameters: Callable[[], FusionParameters]

@@ -13,6 +13,7 @@ REQUEST = FusionRequest(
     colormaps=(None, tuple((n, n, 255) for n in range(256))),
     batch_size=4,
     metrics=("ssim",),
+    contributions=True,
 )
 
 
@@ -38,6 +39,7 @@ def test_a_request_survives_json() -> None:
         ("mixed_precision", "yes", "true or false, not 'yes'."),
         ("device", 0, "the name of a device, not 0."),
         ("metrics", "ssim", "a list of metric names, not 'ssim'."),
+        ("contributions", 1, "true or false, not 1."),
     ],
 )
 def test_values_of_a_wrong_type_are_named(entry: str, value: object, expected: str) -> None:
@@ -50,6 +52,12 @@ def test_unknown_and_missing_entries_are_named() -> None:
         FusionRequest.from_json(REQUEST.to_json() | {"maps": True})
     with pytest.raises(FusionError, match=r"^The fusion request lacks 'model', the name of a model\.$"):
         FusionRequest.from_json({"sources": ["a", "b"], "output": "c"})
+
+
+def test_contributions_are_written_beside_the_output_one_per_source_and_one_of_the_network() -> None:
+    request = FusionRequest(("a", "b"), "job/fused.nii.gz", "pca")
+    names = [f"job/fused_contribution{number}.nii.gz" for number in range(3)]
+    assert [path.as_posix() for path in request.contribution_files] == names
 
 
 def test_an_event_survives_json() -> None:

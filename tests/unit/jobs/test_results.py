@@ -61,6 +61,20 @@ def test_progress_counts_slices_and_the_time_left(
     assert all(value > 0 for value in seconds.values())
 
 
+def test_contributions_are_written_in_grey_levels_that_add_up_to_the_fused_volume(
+    warm: FusionWorker, quick: Callable[..., FusionRequest]
+) -> None:
+    request = quick(warm, model="lightfusionnet", contributions=True)
+    result = last_event(warm, request).result
+    assert result["contributions"] == [str(file) for file in request.contribution_files[:2]]
+    first, second = (read_image(file) for file in result["contributions"])
+    fused = read_image(result["output"])
+    assert torch.equal((first.as_tensor() + second.as_tensor()).round(), fused.as_tensor())
+    assert torch.equal(first.affine, fused.affine)
+    assert min(first.max(), second.max()) > 10
+    assert last_event(warm, quick(warm)).result["contributions"] == []
+
+
 def test_metrics_are_means_over_the_slices_that_all_sources_show(warm: FusionWorker, tmp_path: Path) -> None:
     """The second source is empty in four of ten slices; rows, columns and slices lie as an ITK file stores them."""
     voxels = np.random.default_rng(1).integers(0, 256, (2, 10, 48, 44), dtype=np.uint8)

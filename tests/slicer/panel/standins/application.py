@@ -2,16 +2,18 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import slicer
 import vtk
 from PySide6 import QtCore
+from vtk.util.numpy_support import vtk_to_numpy
 
 MODULE_FOLDER = Path(__file__).parents[4] / "SlicerFusion"
-_STANDARD = [f'<view class="vtkMRMLSliceNode" singletontag="{name}"/>' for name in ("Red", "Green", "Yellow")]
+_STANDARD = {"Red": "Axial", "Green": "Coronal", "Yellow": "Sagittal"}
 
 
 class Application:
@@ -32,20 +34,33 @@ class Application:
         # Kept, because VTK clears the observers of a node that Python forgets while the scene still has it.
         self._layout = scene.AddNode(slicer.vtkMRMLLayoutNode())
         self._layout.AddObserver(vtk.vtkCommand.ModifiedEvent, self._arrange)
-        self._show("".join(_STANDARD), scene)
+        slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene)
+        self._show(_STANDARD, scene)
 
     def _arrange(self, layout: slicer.vtkMRMLLayoutNode, _event: str) -> None:
-        self._show(layout.GetLayoutDescription(layout.GetViewArrangement()), layout.GetScene())
+        description = layout.GetLayoutDescription(layout.GetViewArrangement())
+        pattern = r'class="vtkMRMLSliceNode" singletontag="(\w+)">\s*<property name="orientation"[^>]*>(\w+)<'
+        self._show(dict(re.findall(pattern, description)), layout.GetScene())
 
-    def _show(self, description: str, scene: slicer.vtkMRMLScene) -> None:
-        for tag in re.findall(r'class="vtkMRMLSliceNode" singletontag="(\w+)"', description):
+    def _show(self, orientations: Mapping[str, str], scene: slicer.vtkMRMLScene) -> None:
+        for tag, orientation in orientations.items():
             if tag not in self.slices:
                 logic = slicer.vtkMRMLSliceLogic()
                 logic.SetMRMLScene(scene)
                 logic.AddSliceNode(tag)
+                logic.GetSliceNode().SetOrientation(orientation)
                 logic.GetSliceNode().SetDimensions(64, 64, 1)
                 self.slices[tag] = logic
                 self._collection.AddItem(logic)
+
+    def picture(self, view: str) -> np.ndarray:
+        """Return what a slice view shows, without a screen: int (rows, columns, RGB), the lowest row first."""
+        connection = self.slices[view].GetImageDataConnection()
+        connection.GetProducer().Update()
+        image = connection.GetProducer().GetOutputDataObject(connection.GetIndex())
+        columns, rows, _ = image.GetDimensions()
+        colors = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(rows, columns, -1)
+        return colors[..., :3].astype(int)
 
     def applicationLogic(self) -> slicer.vtkMRMLApplicationLogic:  # noqa: N802
         return self._logic

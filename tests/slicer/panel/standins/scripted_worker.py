@@ -15,9 +15,13 @@ class ScriptedWorker:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.starts = 0
         self.requests: list[FusionRequest] = []
         self.busy = self.was_cancelled = self.is_closed = False
         self._events: deque[JobEvent] = deque()
+
+    def start(self) -> None:
+        self.starts += 1
 
     def submit(self, request: FusionRequest) -> int:
         self.requests.append(request)
@@ -40,11 +44,18 @@ class ScriptedWorker:
         self._events.append(JobEvent(len(self.requests), kind, **entries))
 
     def finish(self) -> None:
-        """Fuse: the reference itself, as 8 bit."""
+        """Fuse: the reference itself, as 8 bit, to which it adds 75 %, the second 50 % and the model -25 %."""
         request = self.requests[-1]
         image = read_image(request.sources[0])
         levels = (image / image.max() * 255).to(torch.uint8)
         write_image(MetaTensor(levels, meta=image.meta), Path(request.output))
+        contributions = [
+            str(write_image(MetaTensor(part, meta=image.meta), file))
+            for part, file in zip(
+                (levels * 0.75, levels * 0.5, levels * -0.25), request.contribution_files, strict=True
+            )
+            if request.contributions
+        ]
         self.say(
             "finished",
             result={
@@ -55,5 +66,6 @@ class ScriptedWorker:
                 "device": "cpu",
                 "metrics": {"ssim": 0.75, "qabf": None},
                 "seconds": {"load": 1.0, "fuse": 2.0},
+                "contributions": contributions,
             },
         )

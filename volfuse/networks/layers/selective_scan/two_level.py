@@ -110,12 +110,7 @@ def _chunk_decays(step_sizes: Tensor, state_matrix: Tensor) -> Tensor:
 
 def _begins(left_behind: Tensor, decay: Tensor) -> Tensor:
     """The state (B, G, chunks, N, C) that every chunk begins with, from what each leaves of a state of 0."""
-    begins = torch.zeros_like(left_behind)
-    for chunk in range(1, begins.shape[2]):
-        torch.addcmul(
-            left_behind[:, :, chunk - 1],
-            decay[:, :, chunk - 1],
-            begins[:, :, chunk - 1],
-            out=begins[:, :, chunk],
-        )
-    return begins
+    begins = [torch.zeros_like(left_behind[:, :, 0])]
+    for left, kept in zip(left_behind.unbind(2)[:-1], decay.unbind(2)[:-1], strict=True):
+        begins.append(torch.addcmul(left, kept, begins[-1]))
+    return torch.stack(begins, 2)

@@ -1,0 +1,33 @@
+"""What each source adds to a fused image, where the network can tell."""
+
+import torch
+from torch import Tensor, nn
+
+from volfuse.errors import FusionError
+
+
+class Explained(nn.Module):
+    """A network that returns what the fused image is the sum of, after the fused image itself.
+
+    Args:
+        network: has ``contributions(sources (B, N, H, W)) -> (B, K, H, W)``, whose sum over K is the fused image
+            to the last bit of single precision: one map per source in their order, and perhaps a last one of what
+            the network adds by itself.
+        name: what a message calls the network.
+
+    Raises:
+        FusionError: if the network cannot tell.
+    """
+
+    def __init__(self, network: nn.Module, name: str) -> None:
+        super().__init__()
+        if not hasattr(network, "contributions"):
+            raise FusionError(
+                f"{name} cannot tell what each image contributes; choose another model, or fuse without contributions."
+            )
+        self.network = network
+
+    def forward(self, sources: Tensor) -> Tensor:
+        """Fuse ``sources`` (B, N, H, W), values 0..1; returns (B, 1 + K, H, W), the fused image first."""
+        contributions = self.network.contributions(sources)
+        return torch.cat([contributions.sum(dim=1, keepdim=True), contributions], dim=1)
