@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from hypothesis import settings
 from monai.data import MetaTensor
 
 from volfuse.data.phantoms import Contrast, head_phantom
@@ -14,6 +15,10 @@ from volfuse.transforms.files import write_image
 
 # Small images gain nothing from threads, and lose much where another process wants the cores.
 torch.set_num_threads(1)
+
+# A busy machine is no reason for a test to fail.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 REPOSITORY = Path(__file__).parents[1]
 

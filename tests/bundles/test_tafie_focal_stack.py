@@ -1,0 +1,32 @@
+"""The eleven focal planes of TAFIE, with three planes: training, then evaluation against the known truth."""
+
+import csv
+from pathlib import Path
+
+from tests.bundles.test_bundles import run, workflow
+from volfuse.bundles import bundles
+
+
+def test_a_network_for_focal_planes_trains_and_is_measured_against_the_truth(
+    pairs: Path, tmp_path: Path
+) -> None:
+    bundle = bundles()["tafie"]
+    overrides = {
+        "dataset_dir": str(pairs),
+        "tasks": ["phantom"],
+        "num_planes": 3,
+        "network_def::embed_dim": 8,
+        "crop_size": [32, 32],
+        "output_dir": str(tmp_path),
+        "checkpoint_dir": str(tmp_path / "runs"),
+    }
+    files = ["train.json", "train_focal_stack.json"]
+    run(workflow(bundle, "train", files, max_epochs=2, val_interval=2, **overrides))
+    files.append("evaluate_focal_stack.json")
+    weights = str(tmp_path / "focal_stack.pt")
+    run(workflow(bundle, "train", files, weights=weights, report_dir=str(tmp_path), **overrides))
+    with (tmp_path / "focal_stacks.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["image"] for row in rows} == {"8.png", "9.png"}
+    methods = {row["method"]: float(row["PSNR"]) for row in rows if row["image"] == "8.png"}
+    assert methods["guided_filter"] > methods["best single plane"] and "tafie" in methods
