@@ -202,6 +202,18 @@ def test_maps_are_shares_that_sum_to_one_and_cost_the_image_nothing(num_inputs: 
         torch.testing.assert_close(weights.sum(1), torch.ones(2, 15, 18))
 
 
+@pytest.mark.parametrize("num_inputs", [2, 5])
+def test_contributions_divide_the_fused_image_by_the_weights(num_inputs: int) -> None:
+    network = TAFIE(num_inputs, **SMALL).eval()
+    sources = torch.rand(2, num_inputs, 15, 18)
+    fused, maps = network(sources, return_maps=True)
+    contributions = network.contributions(sources)
+    assert contributions.shape == sources.shape
+    assert torch.equal(contributions.sum(1, keepdim=True).float(), fused.clamp(0, 1))
+    shares = (maps["local_path"] + maps["global_path"]) / 2
+    torch.testing.assert_close(contributions.float(), fused.clamp(0, 1) * shares)
+
+
 def test_a_path_that_is_left_out_has_no_map() -> None:
     _, maps = TAFIE(use_local=False, **SMALL)(torch.rand(1, 2, 8, 8), return_maps=True)
     assert list(maps) == ["global_path"]

@@ -179,6 +179,19 @@ class TAFIE(nn.Module):
         fused = sum(outputs)
         return (fused, maps) if return_maps else fused
 
+    def contributions(self, sources: Tensor) -> Tensor:
+        """Divide the fused image between the sources, by the mean of the weights that both paths gave them.
+
+        Args:
+            sources: (B, N, H, W), values 0..1.
+
+        Returns:
+            (B, N, H, W), 0 or more, in double precision: their sum, rounded to single, is the fused image within 0..1.
+        """
+        fused, maps = self(sources, return_maps=True)
+        weights = torch.stack(list(maps.values())).double().mean(dim=0)
+        return fused.clamp(0, 1) * (weights / weights.sum(dim=1, keepdim=True))
+
     def _encode(self, path: str, sources: Tensor) -> Tensor:
         encoders = self.encoders[path]
         if len(encoders) == 1:
