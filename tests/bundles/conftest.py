@@ -1,15 +1,24 @@
 """Every test of this folder runs over every bundle; train and evaluation data are small phantoms."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import torch
 
 from tests.conftest import grid
 from volfuse.bundles import Bundle, bundles
 from volfuse.data.phantoms import head_phantom
+
+
+@pytest.fixture(autouse=True)
+def _denormal_numbers() -> Iterator[None]:
+    """A training flushes them to zero in the whole process."""
+    yield
+    torch.set_flush_denormal(False)
 
 
 @pytest.fixture(params=[name for name, bundle in bundles().items() if bundle.weights_file == "model.pt"])
