@@ -11,6 +11,9 @@ from volfuse.metrics.edges import (
     edge_preservation,
     edge_preservation_ascent,
     edge_preservation_index,
+    edge_preservation_index_per_source,
+    edge_preservation_index_to_first,
+    edge_preservation_index_to_second,
 )
 from volfuse.metrics.exposure import multi_exposure_structural_similarity
 from volfuse.metrics.feature_information import (
@@ -51,6 +54,9 @@ __all__ = [
     "edge_preservation",
     "edge_preservation_ascent",
     "edge_preservation_index",
+    "edge_preservation_index_per_source",
+    "edge_preservation_index_to_first",
+    "edge_preservation_index_to_second",
     "entropy",
     "feature_mutual_information_dct",
     "feature_mutual_information_edge",

@@ -167,6 +167,14 @@ def test_edge_preservation_index_sees_sign_but_not_scale(texture):
     assert value("epi", on(255 - texture), on(texture, texture)) == pytest.approx(-1)
 
 
+def test_edge_preservation_index_of_either_source(texture, other_texture):
+    fused, sources = on(0.5 * texture + 7), on(texture, other_texture)
+    first, second = value("epi_first", fused, sources), value("epi_second", fused, sources)
+    assert first == pytest.approx(1)
+    assert second == pytest.approx(value("epi", on(texture), on(other_texture, other_texture)))
+    assert value("epi", fused, sources) == pytest.approx((first + second) / 2)
+
+
 def test_visual_information_grows_with_contrast(texture):
     sources = on(texture / 2, texture / 2)
     flat = torch.full_like(texture, 90)
