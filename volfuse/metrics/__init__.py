@@ -5,7 +5,11 @@ them with published tables.
 """
 
 from volfuse.metrics.contrast import average_gradient, spatial_frequency, standard_deviation
-from volfuse.metrics.correlation import correlation_coefficient, sum_of_correlations_of_differences
+from volfuse.metrics.correlation import (
+    correlation_coefficient,
+    correlation_of_differences_ascent,
+    sum_of_correlations_of_differences,
+)
 from volfuse.metrics.edges import (
     edge_artifacts,
     edge_preservation,
@@ -50,6 +54,7 @@ __all__ = [
     "Metric",
     "average_gradient",
     "correlation_coefficient",
+    "correlation_of_differences_ascent",
     "edge_artifacts",
     "edge_preservation",
     "edge_preservation_ascent",
