@@ -15,7 +15,7 @@ from monai.networks.blocks import MLPBlock
 from monai.networks.nets.swin_unetr import SwinTransformerBlock, compute_mask, get_window_size
 from torch import Tensor, nn
 
-from volfuse.networks.lightfusionnet import ChannelAttention, SpatialAttention
+from volfuse.networks.layers.attention import ChannelAttention, SpatialAttention
 
 HEADS, MLP_RATIO, WINDOW, REDUCTION = 4, 4, 8, 16
 
