@@ -28,7 +28,7 @@ class ChannelAttention(nn.Module):
 
 
 class SpatialAttention(nn.Module):
-    """The spatial half of CBAM (Woo et al. 2018, arXiv:1807.06521): a weight per pixel, (B, C, H, W) -> (B, C, H, W)."""
+    """The spatial half of CBAM (Woo et al. 2018, arXiv:1807.06521): a weight per pixel, shape kept."""
 
     def __init__(self) -> None:
         super().__init__()
