@@ -59,7 +59,8 @@ def test_monai_finds_every_required_property(bundle: Bundle, pairs: Path) -> Non
 
 def test_every_network_can_train_for_what_is_measured(bundle: Bundle) -> None:
     recipe = workflow(bundle, "train", ["train.json"], recipe="quality", max_epochs=1)
-    assert isinstance(recipe.parser.get_parsed_content("loss"), QualityLoss)
+    loss = recipe.parser.get_parsed_content("loss")
+    assert any(isinstance(part, QualityLoss) for part in loss.modules())
     published = json.loads((bundle.root / "configs" / "train.json").read_text()).get("recipe")
     assert published == ("paper" if bundle.name != "volfuse" else None)
 
