@@ -40,7 +40,7 @@ class BlendNet(nn.Module):
         channels: int = 24,
         dilations: Sequence[int] = (1, 2, 4, 8, 1),
         correction: float = 0.25,
-        revisions: int = 5,
+        revisions: int = 8,
     ) -> None:
         super().__init__()
         self.correction = correction
