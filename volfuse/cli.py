@@ -1,23 +1,19 @@
 """The ``volfuse`` command. torch and MONAI load only when a command needs them."""
 
-import logging
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from volfuse.console import one_sentence, out, progress_bar
 from volfuse.errors import FusionError
 
 NOT_A_DEVICE = "For research. Not a medical device: do not use for diagnosis."
-_BAD_INPUT = 2
 
 app = typer.Typer(
     name="volfuse",
@@ -26,8 +22,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-_out = Console()
-_err = Console(stderr=True)
 
 
 class PlaneName(StrEnum):
@@ -79,12 +73,17 @@ def fuse(
     batch_size: Annotated[
         int | None, typer.Option(help="Slices at a time; by default chosen by device.")
     ] = None,
+    register: Annotated[
+        bool,
+        typer.Option("--register", help="First put every other volume onto the first: rigid, then affine."),
+    ] = False,
     device: Device = "auto",
     verbose: Verbose = False,
 ) -> None:
     """Fuse images into one on the grid of the first."""
-    with _one_sentence(verbose):
+    with one_sentence(verbose):
         from volfuse.pipeline import FusionOptions, FusionPipeline
+        from volfuse.registration.command import registered
         from volfuse.transforms.files import check_output, write_image
 
         check_output(output, sources)
@@ -95,21 +94,50 @@ def fuse(
             batch_size=batch_size,
         )
         pipeline = FusionPipeline(model, device)
-        with _progress_bar() as progress:
-            fused = pipeline.fuse(sources, options, progress)
-        _out.print(f"Fused image: {write_image(fused, output)}", soft_wrap=True, highlight=False)
+        with registered(sources) if register else nullcontext(sources) as images, progress_bar() as progress:
+            fused = pipeline.fuse(images, options, progress)
+        out.print(f"Fused image: {write_image(fused, output)}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def register(
+    fixed: Annotated[Path, typer.Argument(help="The volume that stays where it is.")],
+    moving: Annotated[Path, typer.Argument(help="The volume of the same patient that is put onto it.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Registered volume: .nii.gz, .nii, .nrrd or .mha.")
+    ],
+    stages: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Some of rigid,affine,syn; syn is deformable. Default: rigid,affine, or none with landmarks."
+        ),
+    ] = None,
+    landmarks: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            help="Points in the fixed and in the moving volume to begin with: .mrk.json, .fcsv or .csv.",
+            metavar="FIXED_POINTS MOVING_POINTS",
+        ),
+    ] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Put one volume onto another: the result has the grid of FIXED and the values of MOVING."""
+    with one_sentence(verbose):
+        from volfuse.registration.command import register_files
+
+        register_files(fixed, moving, output, stages and tuple(_names(stages)), landmarks)
 
 
 @app.command()
 def models(verbose: Verbose = False) -> None:
     """List the models to fuse with."""
-    with _one_sentence(verbose):
+    with one_sentence(verbose):
         from volfuse.catalogue import catalogue
 
         table = Table("Model", "Version", "Images", "What it is")
         for name, model in catalogue().items():
             table.add_row(name, model.version, str(model.num_sources or "2 or more"), model.description)
-        _out.print(table)
+        out.print(table)
 
 
 @app.command()
@@ -123,7 +151,7 @@ def demo(
 
     The T1 is the MNI152 template; it is fetched once as part of the nilearn package, through pip.
     """
-    with _one_sentence(verbose):
+    with one_sentence(verbose):
         from volfuse.data.demo import write_demo_pair
         from volfuse.evaluation.figures import draw_case
         from volfuse.pipeline import FusionOptions, FusionPipeline
@@ -132,7 +160,7 @@ def demo(
         output.mkdir(parents=True, exist_ok=True)
         pair = write_demo_pair(output)
         options = FusionOptions(windows=["mr", "pet"], colormaps=[None, "afmhot"])
-        with _progress_bar() as progress:
+        with progress_bar() as progress:
             fused = FusionPipeline(model, device).fuse(pair, options, progress)
         volume = write_image(fused, output / "fused.nii.gz")
         figure = draw_case(pair, volume, options, output / "demo.png")
@@ -142,8 +170,8 @@ def demo(
             ("Fused", volume),
             ("Picture", figure),
         ):
-            _out.print(f"{title + ':':<15}{path}", soft_wrap=True, highlight=False)
-        _out.print(NOT_A_DEVICE)
+            out.print(f"{title + ':':<15}{path}", soft_wrap=True, highlight=False)
+        out.print(NOT_A_DEVICE)
 
 
 @app.command()
@@ -168,7 +196,7 @@ def evaluate(
     verbose: Verbose = False,
 ) -> None:
     """Measure models on image pairs: tables, statistics, figures and one page. A stopped run goes on."""
-    with _one_sentence(verbose):
+    with one_sentence(verbose):
         try:
             from volfuse.evaluation.report import evaluate as write_report
             from volfuse.evaluation.selection import select
@@ -179,9 +207,9 @@ def evaluate(
 
         selection = select(pairs, split, _names(models), _names(tasks), _names(metrics), convention.value)
         command = shlex.join(["volfuse", *sys.argv[1:]])
-        with _progress_bar("Evaluating", "pairs") as progress:
+        with progress_bar("Evaluating", "pairs") as progress:
             page = write_report(selection, output, device, progress, command)
-        _out.print(f"Report: {page}", soft_wrap=True, highlight=False)
+        out.print(f"Report: {page}", soft_wrap=True, highlight=False)
 
 
 def main() -> None:
@@ -199,34 +227,3 @@ def _per_source(colormap: list[str] | None, num_sources: int) -> list[str | None
 def _names(options: list[str] | None) -> list[str]:
     """Split ``--option a,b --option c``."""
     return [name.strip() for option in options or [] for name in option.split(",") if name.strip()]
-
-
-@contextmanager
-def _progress_bar(verb: str = "Fusing", unit: str = "slices") -> Iterator[Callable[[int, int], None]]:
-    columns = (
-        TextColumn(verb),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as bar:
-        task = bar.add_task(unit, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-@contextmanager
-def _one_sentence(verbose: bool) -> Iterator[None]:
-    """Show an error of the input as its sentence, exit code 2; the trace is in the log (``-v``)."""
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.ERROR, format="%(levelname)s %(name)s: %(message)s"
-    )
-    try:
-        yield
-    except FusionError as error:
-        logging.getLogger("volfuse").info("Details:", exc_info=error)
-        _err.print(f"Error: {error}", soft_wrap=True, highlight=False, markup=False)
-        raise typer.Exit(_BAD_INPUT) from error
-    except MemoryError as error:
-        _err.print("Error: There is too little memory for these images; close other programs or crop them.")
-        raise typer.Exit(_BAD_INPUT) from error

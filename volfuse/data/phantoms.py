@@ -1,7 +1,8 @@
 """Phantoms: heads made of ellipsoids, sampled on any grid in space.
 
 The anatomy is a function of world coordinates, so two scans of it on different grids show the same thing in
-the same place, and every voxel has a known value. A subject adds folds and nuclei of its own to the plain head.
+the same place, and every voxel has a known value. A subject adds a face, and folds and nuclei of its own, to the
+plain head.
 """
 
 from collections.abc import Sequence
@@ -20,10 +21,18 @@ _TISSUES = (
     ((10, 5, 5), (8, 28, 14), {"mr": 0.15, "t2": 1.00, "ct": 0.20, "pet": 0.05}),  # right ventricle
     ((30, 30, 20), (12, 12, 12), {"mr": 0.65, "t2": 0.85, "ct": 0.45, "pet": 1.00}),  # lesion
 )
+# What a subject has besides: a face, without which a head is close to a ball and its rotation hard to see.
+_FACE = (
+    ((0, 62, -45), (38, 30, 32), {"mr": 0.35, "t2": 0.10, "ct": 0.95, "pet": 0.05}),  # bone
+    ((-25, 78, -25), (11, 11, 11), {"mr": 0.20, "t2": 0.95, "ct": 0.30, "pet": 0.10}),  # left eye
+    ((25, 78, -25), (11, 11, 11), {"mr": 0.20, "t2": 0.95, "ct": 0.30, "pet": 0.10}),  # right eye
+    ((0, 72, -50), (14, 16, 18), {"mr": 0.0, "t2": 0.0, "ct": 0.0, "pet": 0.0}),  # air in the nose
+)
 _EDGE = 3.0  # mm over which one tissue passes into the next
-_FOLDED = range(2, 6)  # tissues that differ between subjects: all inside the grey matter
-_WAVES, _WAVELENGTHS, _FOLD_DEPTH = 24, (25.0, 60.0), 0.1  # mm; depth as a share of a tissue's half axes
-_NUCLEI, _NUCLEUS_RADII = 16, (5.0, 10.0)  # mm
+# How subjects differ: sizes and places of what lies in the skull, folds of all but the skull, nuclei.
+_SIZE_SPREAD, _PLACE_SPREAD = 0.15, 5.0  # at most; a share of the half axes, mm
+_WAVES, _WAVELENGTHS, _FOLD_DEPTH = 32, (18.0, 50.0), 0.12  # mm; depth as a share of a tissue's half axes
+_NUCLEI, _NUCLEUS_RADII = 24, (5.0, 10.0)  # mm
 
 
 def head_phantom(shape: Sequence[int], affine: np.ndarray, contrast: Contrast) -> np.ndarray:
@@ -52,17 +61,16 @@ def head_values(points: np.ndarray, contrast: Contrast, subject: int | None = No
     Args:
         points: (..., 3), RAS mm.
         contrast: which scan to imitate.
-        subject: whose head, with folds and nuclei drawn from this number; ``None`` is the plain head.
+        subject: whose head, with a face, and folds and nuclei drawn from this number; ``None`` is the plain head.
 
     Returns:
         (...), float32, values 0..1; 0 outside the head.
     """
     image = np.zeros(points.shape[:-1])
+    tissues = [(*tissue, 0.0) for tissue in _TISSUES] if subject is None else _tissues_of(subject)
     folds = 0.0 if subject is None else _folds(points, subject)
-    for number, (center, half_axes, values) in enumerate([*_TISSUES, *_nuclei(subject)]):
-        radius = np.linalg.norm((points - center) / half_axes, axis=-1)
-        if number in _FOLDED:
-            radius = radius + _FOLD_DEPTH * folds
+    for center, half_axes, values, folded in tissues:
+        radius = np.linalg.norm((points - center) / half_axes, axis=-1) + folded * folds
         depth = (1 - radius) * min(half_axes) / _EDGE
         share = 1 / (1 + np.exp(-4 * depth.clip(-20, 20)))
         image += share * (values[contrast] - image)
@@ -79,13 +87,21 @@ def _folds(points: np.ndarray, subject: int) -> np.ndarray:
     return field / np.sqrt(_WAVES / 2)
 
 
-def _nuclei(subject: int | None) -> list[tuple]:
-    """Small ellipsoids of grey matter, anywhere in the brain."""
-    if subject is None:
-        return []
+def _tissues_of(subject: int) -> list[tuple]:
+    """A subject's ellipsoids, each with the depth of its folds."""
     rng = np.random.default_rng([subject, 1])
-    grey = _TISSUES[1][2]
+    skull, brain, *inner = _TISSUES
+    inner = [
+        (
+            np.add(center, rng.uniform(-_PLACE_SPREAD, _PLACE_SPREAD, 3)),
+            half_axes * rng.uniform(1 - _SIZE_SPREAD, 1 + _SIZE_SPREAD, 3),
+            values,
+            _FOLD_DEPTH,
+        )
+        for center, half_axes, values in inner
+    ]
     directions = rng.normal(size=(_NUCLEI, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     centers = directions * rng.uniform(0.3, 0.75, (_NUCLEI, 1)) * (48, 66, 50) + (0, -5, 5)
-    return [(center, rng.uniform(*_NUCLEUS_RADII, 3), grey) for center in centers]
+    nuclei = [(center, rng.uniform(*_NUCLEUS_RADII, 3), brain[2], _FOLD_DEPTH) for center in centers]
+    return [(*skull, 0.0), (*brain, 0.0), *inner, *((*part, 0.0) for part in _FACE), *nuclei]

@@ -1,0 +1,48 @@
+"""What every command shares: where it prints, its progress bar, and errors as one sentence."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from volfuse.errors import FusionError
+
+_BAD_INPUT = 2
+
+out = Console()
+err = Console(stderr=True)
+
+
+@contextmanager
+def progress_bar(verb: str = "Fusing", unit: str = "slices") -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on a terminal; yields a function that takes what is done and how much there is in all."""
+    columns = (
+        TextColumn(verb),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(unit, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def one_sentence(verbose: bool) -> Iterator[None]:
+    """Show an error of the input as its sentence, exit code 2; the trace is in the log (``-v``)."""
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.ERROR, format="%(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        yield
+    except FusionError as error:
+        logging.getLogger("volfuse").info("Details:", exc_info=error)
+        err.print(f"Error: {error}", soft_wrap=True, highlight=False, markup=False)
+        raise typer.Exit(_BAD_INPUT) from error
+    except MemoryError as error:
+        err.print("Error: There is too little memory for these images; close other programs or crop them.")
+        raise typer.Exit(_BAD_INPUT) from error
