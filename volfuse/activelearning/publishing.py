@@ -20,6 +20,7 @@ from volfuse.bundles import Bundle
 from volfuse.storage import write_text_whole, write_whole
 
 _ROUND = re.compile(r"_round\d+$")
+_REMARK = re.compile(r" \(fine-tuned in round \d+\)$")
 
 
 def own_loss(bundle: Bundle) -> nn.Module:
@@ -62,7 +63,7 @@ def publish(
     metadata = json.loads((root / "configs" / "metadata.json").read_text(encoding="utf-8"))
     metadata["weights"][published.weights_file] = {
         **record,
-        "description": f"{base.description} (fine-tuned in round {number})",
+        "description": f"{_REMARK.sub('', base.description)} (fine-tuned in round {number})",
         "sha256": hashlib.sha256(published.weights.read_bytes()).hexdigest(),
     }
     write_text_whole(root / "configs" / "metadata.json", json.dumps(metadata, indent=2))
