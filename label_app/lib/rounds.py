@@ -2,9 +2,13 @@
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from volfuse.bundles import Bundle
 from volfuse.storage import write_text_whole
@@ -43,8 +47,24 @@ class Rounds:
         write_text_whole(self._file(record["round"]), json.dumps(record, indent=1))
         return record
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep every other process from training or repairing meanwhile.
+
+        Raises:
+            Timeout: if another does.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self._folder / ".lock", timeout=0):
+            yield
+
+    def repair_if_idle(self, models: Path) -> None:
+        """Close the rounds that a killed process left open, unless one is running."""
+        with suppress(Timeout), self.alone():
+            self.repair(models)
+
     def repair(self, models: Path) -> None:
-        """Close the rounds that a killed process left open; call it while nothing trains.
+        """Close the rounds that a killed process left open; only :meth:`alone`.
 
         Weights are published by one rename; whether that happened decides how such a round ended.
         """

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from monailabel.interfaces.tasks.train import TrainTask
 
 from lib.datastore import PairedDatastore
@@ -49,18 +49,16 @@ class FineTuneTask(TrainTask):
         Raises:
             FusionError: if there is nothing to learn from, or another round is running.
         """
-        layout = datastore.layout
-        layout.rounds.mkdir(parents=True, exist_ok=True)
+        rounds = Rounds(datastore.layout.rounds)
         try:
-            with FileLock(layout.rounds / ".lock", timeout=0):
-                return self._train(FineTuning(**request.get("settings", {})), request, datastore)
+            with rounds.alone():
+                return self._train(FineTuning(**request.get("settings", {})), rounds, request, datastore)
         except Timeout as error:
             raise FusionError("Another round of training is running; wait for its end.") from error
 
     def _train(
-        self, settings: FineTuning, request: Mapping[str, Any], datastore: PairedDatastore
+        self, settings: FineTuning, rounds: Rounds, request: Mapping[str, Any], datastore: PairedDatastore
     ) -> dict[str, Any]:
-        rounds = Rounds(datastore.layout.rounds)
         rounds.repair(datastore.layout.models)
         verdicts, held_out = lessons(datastore)
         number = rounds.next_number()

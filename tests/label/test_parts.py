@@ -106,7 +106,10 @@ def test_a_round_that_was_killed_is_closed_by_what_its_metadata_say(tmp_path: Pa
     (models / "net" / "configs" / "metadata.json").write_text(
         json.dumps({"weights": {"model_round1.pt": {}}})
     )
-    rounds.repair(models)
+    with rounds.alone():
+        rounds.repair_if_idle(models)  # another process is training
+    assert [record["state"] for record in rounds.all()] == ["running", "running"]
+    rounds.repair_if_idle(models)
     assert [(record["state"], record.get("published_as")) for record in rounds.all()] == [
         ("published", "net-round1"),
         ("interrupted", None),

@@ -95,6 +95,24 @@ def test_a_session_needs_two_scans(server: Server) -> None:
     assert answer.status_code == 422 and "A session is two scans" in answer.json()["detail"]
 
 
+def test_a_small_file_that_holds_a_huge_image_is_refused_by_its_header(server: Server) -> None:
+    header = nibabel.Nifti1Header()
+    header.set_data_shape((2000, 2000, 2000))
+    bomb = ("a.nii", header.binaryblock + bytes(4096))
+    answer = server.put("/session/", files=[("files", bomb), ("files", bomb)])
+    assert answer.status_code == 413 and "may have 256 Mi values" in answer.json()["detail"]
+    text = ("a.nii.gz", b"no image")
+    assert server.put("/session/", files=[("files", text), ("files", text)]).status_code == 415
+    sessions = server.studies / "fusion" / "sessions"
+    assert not sessions.exists() or list(sessions.iterdir()) == []
+
+
+def test_what_does_not_run_can_be_stopped(server: Server) -> None:
+    for address in ("/train/", "/scoring/", "/batch/infer"):
+        answer = server.ask("DELETE", address)
+        assert (answer.status_code, answer.json()) == (200, None)
+
+
 def test_a_batch_on_a_cpu_keeps_an_image_of_every_case_under_the_name_of_the_model(
     server: Server, tmp_path: Path
 ) -> None:

@@ -2,11 +2,13 @@
 
 import json
 import logging
+import math
 import shutil
 import tempfile
 from pathlib import Path
 from typing import TypeVar
 
+import SimpleITK as sitk
 from fastapi import HTTPException, Request, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
@@ -21,6 +23,7 @@ from lib.server.parameters import Parameters
 from volfuse.errors import FusionError
 
 _P = TypeVar("_P", bound=Parameters)
+_MOST_VALUES = 1 << 28  # 512 x 512 x 1024
 _logger = logging.getLogger(__name__)
 
 
@@ -73,7 +76,7 @@ def keep_upload(upload: UploadFile, folder: Path, stem: str) -> Path:
     """Write an upload under a name of ours; of its own name only a known suffix is kept.
 
     Raises:
-        HTTPException: 415 if it is no kind of image that can be read.
+        HTTPException: 415 if it is no kind of image that can be read, 413 if it has too many voxels.
     """
     suffix = suffix_of(upload.filename or "")
     if not suffix:
@@ -81,6 +84,7 @@ def keep_upload(upload: UploadFile, folder: Path, stem: str) -> Path:
     path = folder / f"{stem}{suffix}"
     with path.open("wb") as file:
         shutil.copyfileobj(upload.file, file)
+    _check_header(path)
     return path
 
 
@@ -110,12 +114,32 @@ async def answer_invalid(_request: Request, error: RequestValidationError) -> JS
     return JSONResponse({"detail": _sentences(error.errors())}, 422)
 
 
+async def answer_short_of_memory(_request: Request, _error: MemoryError) -> JSONResponse:
+    """Answer 413: these images are too large for this computer."""
+    return JSONResponse({"detail": "There is too little memory for these images; crop them."}, 413)
+
+
 ERRORS = {
+    MemoryError: answer_short_of_memory,
     FusionError: answer_error,
     MONAILabelException: answer_error,
     RequestValidationError: answer_invalid,
 }
 """What is answered to an error, by its class."""
+
+
+def _check_header(path: Path) -> None:
+    """Small files can hold huge images; the header says so before anything is unpacked."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise HTTPException(
+            415, "A file could not be read as an image; it is damaged or incomplete."
+        ) from error
+    if math.prod(reader.GetSize()) * reader.GetNumberOfComponents() > _MOST_VALUES:
+        raise HTTPException(413, f"An image may have {_MOST_VALUES >> 20} Mi values; this one has more.")
 
 
 def _sentences(errors: list[dict]) -> str:

@@ -5,6 +5,7 @@ import uuid
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import psutil
 from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, Response
 from monailabel.utils.async_tasks.task import AsyncTask
@@ -78,7 +79,7 @@ def batch_status(all: bool = False, check_if_running: bool = False) -> Any:
 @router.delete("/batch/infer", summary="Stop the batch")
 def stop_batch() -> Any:
     """Stop the batch; results that are there stay."""
-    return AsyncTask.stop("batch_infer")
+    return stop_task("batch_infer")
 
 
 def task_status(method: str, every: bool, check_if_running: bool) -> Any:
@@ -90,7 +91,20 @@ def task_status(method: str, every: bool, check_if_running: bool) -> Any:
     answer, nothing = AsyncTask.status(method, every, check_if_running)
     if answer is None:
         raise HTTPException(404, nothing)
-    return json.loads(json.dumps(answer, default=list))  # the last lines are in a deque
+    # Copies: the thread of the task goes on writing. The last lines are in a deque, which JSON does not know.
+    copies = [
+        {**task, "details": list(task.get("details", ()))}
+        for task in (answer if isinstance(answer, list) else [answer])
+    ]
+    return copies if isinstance(answer, list) else copies[0]
+
+
+def stop_task(method: str) -> Any:
+    """Stop a background task; returns it, or nothing if none was running."""
+    try:
+        return AsyncTask.stop(method)
+    except psutil.NoSuchProcess:  # it ended by itself meanwhile
+        return None
 
 
 def _both(file: Path, facts: dict[str, Any], name: str) -> Response:

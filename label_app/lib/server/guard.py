@@ -10,6 +10,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
+_MOST_DIGITS = 20
+
 OPEN_ADDRESSES = ("/auth/", "/auth/token")
 """What a client may ask without a token: whether it needs one, and to be given it for the password."""
 
@@ -55,7 +57,9 @@ class Guard:
 
     def _announced(self, scope: Message) -> int:
         text = _header(scope, b"content-length")
-        return int(text) if text.isascii() and text.isdigit() else 0
+        if not (text.isascii() and text.isdigit()):
+            return 0
+        return int(text) if len(text) <= _MOST_DIGITS else self._most_bytes + 1
 
     async def _pass_counted(self, scope: Message, receive: Receive, send: Send) -> None:
         """A request can hide its size, so what comes in is counted too."""

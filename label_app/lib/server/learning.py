@@ -8,7 +8,7 @@ from monailabel.utils.async_tasks.task import AsyncTask
 
 from lib.rounds import Rounds
 from lib.server.answers import application, known_model, store
-from lib.server.fusing import task_status
+from lib.server.fusing import stop_task, task_status
 from lib.server.parameters import Name, SampleParameters, ScoringParameters, TrainParameters
 from lib.training import lessons
 from volfuse.activelearning.finetuning import FineTuning
@@ -49,7 +49,7 @@ def scoring_status(all: bool = False, check_if_running: bool = False) -> Any:
 @router.delete("/scoring/", summary="Stop the scoring")
 def stop_scoring() -> Any:
     """Stop the scoring; scores that are there stay."""
-    return AsyncTask.stop("scoring")
+    return stop_task("scoring")
 
 
 @router.post("/train/{model}", summary="Fine-tune a model on the reviewed cases in the background")
@@ -76,13 +76,16 @@ def train_status(all: bool = False, check_if_running: bool = False) -> Any:
 @router.delete("/train/", summary="Stop the training")
 def stop_training() -> Any:
     """Stop the training; nothing is published."""
-    return AsyncTask.stop("train")
+    return stop_task("train")
 
 
 @router.get("/rounds/", summary="Every round of training")
 def rounds(request: Request) -> list[dict[str, Any]]:
     """Return what was trained, by whom, on what, and what it changed on the held-out cases."""
-    return Rounds(application(request).layout.rounds).all()
+    layout = application(request).layout
+    records = Rounds(layout.rounds)
+    records.repair_if_idle(layout.models)
+    return records.all()
 
 
 def _run(method: str, work: dict[str, Any], run_sync: bool, enqueue: bool = False) -> Any:

@@ -16,7 +16,6 @@ from fastapi import FastAPI
 from filelock import FileLock, Timeout
 from monailabel.config import settings
 from monailabel.interfaces.utils import app as monailabel_apps
-from monailabel.utils.async_tasks.task import AsyncTask
 
 from lib.application import FusionApp
 from lib.layout import Layout
@@ -98,6 +97,10 @@ def run(server: ServerSettings, announce: Callable[[str], None]) -> None:
         FusionError: if the address is taken, or another server uses the folder.
     """
     home = Layout(server.studies).home
+    if home.is_symlink():
+        raise FusionError(
+            f"{home} is a link; the server writes into the studies folder alone. Remove the link."
+        )
     home.mkdir(exist_ok=True)
     family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
     try:
@@ -122,7 +125,7 @@ def run(server: ServerSettings, announce: Callable[[str], None]) -> None:
 async def _lifespan(_api: FastAPI) -> AsyncIterator[None]:
     yield
     for method in ("train", "scoring", "batch_infer"):
-        AsyncTask.stop(method)
+        fusing.stop_task(method)
 
 
 def _prepare_subprocesses(studies: str, conf: dict[str, str]) -> None:
@@ -144,10 +147,6 @@ def _tidy(layout: Layout) -> None:
     shutil.rmtree(layout.scratch, ignore_errors=True)
     layout.scratch.mkdir(parents=True)
     tempfile.tempdir = str(layout.scratch)  # uploads wait there, not in a folder that others can list
-    layout.rounds.mkdir(exist_ok=True)
-    try:
-        with FileLock(layout.rounds / ".lock", timeout=0):
-            remove_partial(layout.home)
-            Rounds(layout.rounds).repair(layout.models)
-    except Timeout:
-        return  # a training outlived the server; it closes its round itself
+    remove_partial(layout.verdicts)
+    remove_partial(layout.scores)
+    Rounds(layout.rounds).repair_if_idle(layout.models)
