@@ -14,6 +14,7 @@ from monai.bundle import ConfigWorkflow, ckpt_export, download, load, verify_net
 
 from volfuse.bundles import Bundle, bundles, pack, validate
 from volfuse.errors import FusionError
+from volfuse.losses import QualityLoss
 from volfuse.pipeline import FusionOptions, FusionPipeline
 
 
@@ -54,6 +55,13 @@ def test_monai_finds_every_required_property(bundle: Bundle, pairs: Path) -> Non
     inference = workflow(bundle, "infer", ["inference.json"], dataset_dir=str(pairs))
     inference.initialize()
     assert inference.check_properties() in ([], None)
+
+
+def test_every_network_can_train_for_what_is_measured(bundle: Bundle) -> None:
+    recipe = workflow(bundle, "train", ["train.json"], recipe="quality", max_epochs=1)
+    assert isinstance(recipe.parser.get_parsed_content("loss"), QualityLoss)
+    published = json.loads((bundle.root / "configs" / "train.json").read_text()).get("recipe")
+    assert published == ("paper" if bundle.name != "volfuse" else None)
 
 
 def test_training_lowers_the_loss_and_resumes(bundle: Bundle, pairs: Path, tmp_path: Path) -> None:

@@ -114,8 +114,23 @@ def edge_preservation_index(fused: Tensor, sources: Tensor) -> Tensor:
     -1..1, higher is better; identical inputs give 1. The formula behind CSAFusion's EPI column is lost; its values
     cannot be compared with these.
     """
+    return edge_preservation_index_per_source(fused, sources).mean(dim=1)
+
+
+def edge_preservation_index_per_source(fused: Tensor, sources: Tensor) -> Tensor:
+    """:func:`edge_preservation_index` with every source: (B, 1, H, W) and (B, N, H, W) give (B, N)."""
     fused, sources = prepare(fused, sources)
-    return pearson(_laplacian(fused), _laplacian(sources)).mean(dim=1)
+    return pearson(_laplacian(fused), _laplacian(sources))
+
+
+def edge_preservation_index_to_first(fused: Tensor, sources: Tensor) -> Tensor:
+    """EPI with source 0 (MR in the papers' tables); see :func:`edge_preservation_index_per_source`."""
+    return edge_preservation_index_per_source(fused, sources)[:, 0]
+
+
+def edge_preservation_index_to_second(fused: Tensor, sources: Tensor) -> Tensor:
+    """EPI with source 1 (CT, PET or SPECT in the papers' tables)."""
+    return edge_preservation_index_per_source(fused, sources)[:, 1]
 
 
 def _edges(images: Tensor, padding: str) -> tuple[Tensor, Tensor]:

@@ -98,6 +98,8 @@ _METRICS = (
     Metric("qabf", "Q^AB/F", edges.edge_preservation, "0..0.975", "0.975"),
     Metric("nabf", "N^AB/F", edges.edge_artifacts, "0..1", "0", higher_is_better=False),
     Metric("epi", "EPI", edges.edge_preservation_index, "-1..1", "1"),
+    Metric("epi_first", "EPI (source 0)", edges.edge_preservation_index_to_first, "-1..1", "1"),
+    Metric("epi_second", "EPI (source 1)", edges.edge_preservation_index_to_second, "-1..1", "1"),
     Metric("vif", "VIF", visual_information.visual_information_fidelity, "0..N and above", "N"),
     Metric("viff", "VIFF", visual_information.visual_information_fidelity_for_fusion, "0..1 and above", "1"),
     *(

@@ -4,8 +4,9 @@ Not from a paper. The fused image is a weighted mean of the sources and their ma
 plus a correction that cannot exceed a share of how much the sources differ nearby. By construction an image fused
 with itself is returned exactly, black stays black, and the contribution of every source is known.
 
-The network looks at its own result a few times: each time it gets the fused image and the direction in which more of
-the sources' edges would survive, and revises weights and correction. That is gradient ascent with a learned step
+The network looks at its own result a few times: each time it gets the fused image and the directions in which more of
+the sources' edges would survive and in which what is added to one source would look more like the other, and revises
+weights and correction. The second looks at the whole image. That is gradient ascent with a learned step
 (Gregor and LeCun 2010, ICML; Adler and Oktem 2017, doi:10.1088/1361-6420/aa9581). It works at half resolution on
 rearranged pixels (Shi et al. 2016, doi:10.1109/CVPR.2016.207) with dilated convolutions (Yu and Koltun 2016,
 arXiv:1511.07122).
@@ -17,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from volfuse.metrics import edge_preservation_ascent
+from volfuse.metrics import correlation_of_differences_ascent, edge_preservation_ascent
 
 
 class BlendNet(nn.Module):
@@ -39,7 +40,7 @@ class BlendNet(nn.Module):
         channels: int = 24,
         dilations: Sequence[int] = (1, 2, 4, 8, 1),
         correction: float = 0.25,
-        revisions: int = 4,
+        revisions: int = 5,
     ) -> None:
         super().__init__()
         self.correction = correction
@@ -49,8 +50,8 @@ class BlendNet(nn.Module):
         self.stem = _conv(4 * self.num_sources, channels)
         self.trunk = nn.ModuleList(_conv(channels, channels, dilation) for dilation in dilations)
         self.head = _conv(channels, outputs)
-        # Per pixel: the sources, the fused image, and the ascent twice.
-        self.revision_stem = _conv(channels + 4 * (self.num_sources + 3), channels)
+        # Per pixel: the sources, the fused image, the ascent of the edges twice, that of the correlations.
+        self.revision_stem = _conv(channels + 4 * (self.num_sources + 4), channels)
         self.revision_layer = _conv(channels, channels)
         self.revision_head = _conv(channels, outputs)
 
@@ -98,11 +99,16 @@ class BlendNet(nn.Module):
         return torch.cat([blended, corrected - blend], dim=1)
 
     def _revise(self, fused: Tensor, features: Tensor, sources: Tensor) -> Tensor:
-        # float32 whatever the autocast: the ascent divides by small gradients.
-        ascent = edge_preservation_ascent(fused.detach().float(), sources.float())
-        scale = F.avg_pool2d(ascent.abs(), 9, stride=1, padding=4)
-        seen = torch.cat([sources, fused, ascent.asinh(), (ascent / (scale + 0.05)).tanh()], dim=1)
-        revision = F.leaky_relu(self.revision_stem(torch.cat([features, F.pixel_unshuffle(seen, 2)], 1)), 0.1)
+        # float32 whatever the autocast: the ascents divide by small numbers.
+        images = fused.detach().float(), sources.float()
+        edges = edge_preservation_ascent(*images)
+        scale = F.avg_pool2d(edges.abs(), 9, stride=1, padding=4)
+        correlations = correlation_of_differences_ascent(*images)
+        seen = torch.cat(
+            [sources, fused, edges.asinh(), (edges / (scale + 0.05)).tanh(), correlations.asinh()], 1
+        )
+        seen = torch.cat([features, F.pixel_unshuffle(seen, 2)], dim=1)
+        revision = F.leaky_relu(self.revision_stem(seen), 0.1)
         revision = revision + F.leaky_relu(self.revision_layer(revision), 0.1)
         return self.revision_head(revision)
 

@@ -1,9 +1,11 @@
 """CSAFusion: convolutions adapted to the image, parallel encoder branches, Swin blocks in the decoder.
 
-Paper: "CSAFusion" (PET-MRI, SPECT-MRI and T1-T2 fusion). It has no code and does not fix every layer:
-``docs/csafusion.md`` says what was chosen. The adaptive convolution is the context-gated
-convolution of Lin et al. 2020 (arXiv:1910.05577) as MATR uses it (Tang et al. 2022, doi:10.1109/TIP.2022.3193288);
-squeeze and excitation of Hu et al. 2018, the spatial half of CBAM (Woo et al. 2018), Swin blocks of Liu et al. 2021.
+Paper: "CSAFusion: a convolutional neural network (CNN)-based and Swin Transformer network for multi-modal medical image
+fusion", Quantitative Imaging in Medicine and Surgery, qims.amegroups.org/article/view/149367 (PET-MRI, SPECT-MRI and
+T1-T2). It has no code and does not fix every layer: ``docs/csafusion.md`` says what was chosen. The adaptive
+convolution is the context-gated convolution of Lin et al. 2020 (arXiv:1910.05577) as MATR uses it (Tang et al. 2022,
+doi:10.1109/TIP.2022.3193288); squeeze and excitation of Hu et al. 2018, the spatial half of CBAM (Woo et al. 2018),
+Swin blocks of Liu et al. 2021.
 """
 
 from collections.abc import Sequence
@@ -15,9 +17,13 @@ from monai.networks.blocks import MLPBlock
 from monai.networks.nets.swin_unetr import SwinTransformerBlock, compute_mask, get_window_size
 from torch import Tensor, nn
 
-from volfuse.networks.lightfusionnet import ChannelAttention, SpatialAttention
+from volfuse.networks.layers.attention import ChannelAttention, SpatialAttention
 
 HEADS, MLP_RATIO, WINDOW, REDUCTION = 4, 4, 8, 16
+
+# Before the sigmoid: images start at 0.02. From the grey of a bias of zero, no term of the loss pulls black
+# background back: SSIM is nearly flat there, mutual information and contrast do not see brightness.
+INITIAL_BIAS = -4.0
 
 
 class AdaptiveConv(nn.Module):
@@ -202,9 +208,9 @@ class CSAFusion(nn.Module):
         self.encoder_quarter = encoder(half, quarter, branches=3)
         self.decoder_half = decoder(quarter, half)
         self.decoder_full = decoder(half, full)
-        self.head = nn.Sequential(
-            SpatialAttention() if attention else nn.Identity(), nn.Conv2d(full, 1, 1), nn.Sigmoid()
-        )
+        to_image = nn.Conv2d(full, 1, 1)
+        nn.init.constant_(to_image.bias, INITIAL_BIAS)
+        self.head = nn.Sequential(SpatialAttention() if attention else nn.Identity(), to_image, nn.Sigmoid())
 
     def forward(self, sources: Tensor) -> Tensor:
         """Fuse ``sources`` (B, 2, H, W), values 0..1, of any H and W, into (B, 1, H, W), values 0..1."""

@@ -11,6 +11,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from volfuse.networks.layers.attention import ChannelAttention, SpatialAttention
+
 Attention = Literal["pca", "conv", "ca", "sa"]
 
 
@@ -56,36 +58,6 @@ class PredictiveCodingAttention(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         surprise = (features - self.predict(features)).abs()
         return features + features * self.weigh(surprise)
-
-
-class ChannelAttention(nn.Module):
-    """Squeeze and excitation (Hu et al. 2018): the paper's "PCA -> CA" ablation."""
-
-    def __init__(self, channels: int, reduction: int) -> None:
-        super().__init__()
-        hidden = channels // reduction
-        self.weigh = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1),
-            nn.Conv2d(channels, hidden, 1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(hidden, channels, 1),
-            nn.Sigmoid(),
-        )
-
-    def forward(self, features: Tensor) -> Tensor:
-        return features * self.weigh(features)
-
-
-class SpatialAttention(nn.Module):
-    """The spatial half of CBAM (Woo et al. 2018): the paper's "PCA -> SA" ablation."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weigh = nn.Sequential(nn.Conv2d(2, 1, 7, padding=3, bias=False), nn.Sigmoid())
-
-    def forward(self, features: Tensor) -> Tensor:
-        summary = torch.cat([features.mean(1, keepdim=True), features.amax(1, keepdim=True)], dim=1)
-        return features * self.weigh(summary)
 
 
 class LightFusionNet(nn.Module):

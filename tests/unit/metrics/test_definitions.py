@@ -8,7 +8,13 @@ import torch
 from scipy.fft import dctn
 
 from volfuse.filters import sobel
-from volfuse.metrics import METRICS, edge_preservation, edge_preservation_ascent
+from volfuse.metrics import (
+    METRICS,
+    correlation_of_differences_ascent,
+    edge_preservation,
+    edge_preservation_ascent,
+    sum_of_correlations_of_differences,
+)
 from volfuse.metrics.feature_maps import cosine_transform, sobel_edges, wavelet_transform
 
 COLUMNS = torch.arange(16.0).expand(16, 16)[None, None]
@@ -151,6 +157,19 @@ def test_the_ascent_is_the_gradient_of_edge_preservation():
     assert pair[1].norm() / pair[0].norm() == pytest.approx(1, abs=0.05)
 
 
+def test_the_ascent_is_the_gradient_of_the_sum_of_correlations_of_differences():
+    sources = torch.rand(2, 2, 9, 12, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    fused = (0.7 * sources[:, :1] + 0.6 * sources[:, 1:].square()).requires_grad_()
+    (gradient,) = torch.autograd.grad(sum_of_correlations_of_differences(fused, sources).sum(), fused)
+    ascent = correlation_of_differences_ascent(fused.detach(), sources)
+    assert ascent.abs().max() > 5
+    torch.testing.assert_close(ascent, gradient * 9 * 12, rtol=0, atol=0.01)
+
+
+def test_the_ascent_of_the_correlations_is_finite_where_nothing_varies():
+    assert not correlation_of_differences_ascent(torch.zeros(1, 1, 8, 8), torch.ones(1, 2, 8, 8)).any()
+
+
 def test_the_ascent_is_finite_where_nothing_has_an_edge():
     assert not edge_preservation_ascent(torch.zeros(1, 1, 8, 8), torch.ones(1, 2, 8, 8)).any()
 
@@ -165,6 +184,14 @@ def test_edge_artifacts_are_edges_stronger_than_every_source():
 def test_edge_preservation_index_sees_sign_but_not_scale(texture):
     assert value("epi", on(0.5 * texture + 7), on(texture, texture)) == pytest.approx(1)
     assert value("epi", on(255 - texture), on(texture, texture)) == pytest.approx(-1)
+
+
+def test_edge_preservation_index_of_either_source(texture, other_texture):
+    fused, sources = on(0.5 * texture + 7), on(texture, other_texture)
+    first, second = value("epi_first", fused, sources), value("epi_second", fused, sources)
+    assert first == pytest.approx(1)
+    assert second == pytest.approx(value("epi", on(texture), on(other_texture, other_texture)))
+    assert value("epi", fused, sources) == pytest.approx((first + second) / 2)
 
 
 def test_visual_information_grows_with_contrast(texture):

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from volfuse.networks import CSAFusion
 from volfuse.networks.complexity import count_multiply_adds, count_parameters
 from volfuse.networks.csafusion import AdaptiveConv, GlobalBlock, SwinStage
-from volfuse.networks.lightfusionnet import ChannelAttention
+from volfuse.networks.layers.attention import ChannelAttention
 
 SMALL = {"channels": (16, 16, 32)}
 OPTIONS = [

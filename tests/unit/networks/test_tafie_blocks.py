@@ -4,7 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from volfuse.networks.tafie.blocks import DynamicConv, EdgeEncoder, channel_entropy
+from volfuse.networks.tafie import blocks
+from volfuse.networks.tafie.blocks import (
+    DynamicConv,
+    EdgeEncoder,
+    EntropyAttention,
+    channel_entropy,
+    chunk_by_chunk,
+)
 from volfuse.networks.tafie.network import LOCAL_CHANNELS, LocalEncoder, WeightMapFusion
 from volfuse.networks.tafie.token_transformer import TopKTransformer
 
@@ -29,6 +36,17 @@ def test_half_precision_does_not_confuse_scores() -> None:
         with torch.autocast("cpu", torch.bfloat16):
             fused = transformer(features).float()
     torch.testing.assert_close(fused, exact, rtol=0, atol=0.02)
+
+
+def test_chunks_give_what_the_whole_image_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    layers = EntropyAttention(12), TopKTransformer(12, num_heads=2)
+    features = torch.rand(2, 12, 30, 21)
+    whole = [layer(features) for layer in layers]
+    monkeypatch.setattr(blocks, "_CHUNK_VALUES", 2 * 12 * 21 * 7)
+    numbered = chunk_by_chunk(lambda some: torch.full_like(some, some.shape[2]), features)
+    assert numbered[0, 0, :, 0].tolist() == 28 * [7] + 2 * [2]
+    for layer, expected in zip(layers, whole, strict=True):
+        torch.testing.assert_close(layer(features), expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("scale", [0.01, 1, 30, 1e4])

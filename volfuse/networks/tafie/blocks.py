@@ -1,5 +1,7 @@
 """Convolutional blocks of TAFIE: dynamic convolution, edges, residual block, entropy-guided attention."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -7,6 +9,25 @@ from volfuse.filters import sobel
 
 # Keeps the gradient of the square root finite where an image is flat.
 _EDGE_EPSILON = 1e-6
+
+# Values that a layer that sees one pixel at a time works on at once: eleven sources of 800x800 have 680 million.
+_CHUNK_VALUES = 2**24
+
+
+def chunk_by_chunk(layer: Callable[[Tensor], Tensor], features: Tensor) -> Tensor:
+    """Apply a layer in which no pixel sees another, a part of the image at a time, so that little memory is needed.
+
+    Args:
+        layer: (B, C, ...) -> (B, D, ...).
+        features: (B, C, ...); what is divided is the dimension after the channels.
+
+    Returns:
+        What ``layer(features)`` returns.
+    """
+    if torch.jit.is_tracing():  # A trace would be good for this number of chunks only.
+        return layer(features)
+    length = max(1, _CHUNK_VALUES * features.shape[2] // features.numel())
+    return torch.cat([layer(chunk) for chunk in features.split(length, dim=2)], dim=2)
 
 
 class DynamicConv(nn.Module):
@@ -74,7 +95,8 @@ def channel_entropy(features: Tensor) -> Tensor:
 class EntropyAttention(nn.Module):
     """Refine features the more, the less one channel stands out.
 
-    ``y = x + conv1x1(relu(conv1x1(x * entropy(x))))``, (B, C, H, W) -> (B, C, H, W).
+    ``y = x + conv1x1(relu(conv1x1(x * entropy(x))))``, (B, C, H, W) -> (B, C, H, W). Large images are
+    taken a few rows at a time.
     """
 
     def __init__(self, channels: int) -> None:
@@ -85,6 +107,9 @@ class EntropyAttention(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
+        return chunk_by_chunk(self._attend, features)
+
+    def _attend(self, features: Tensor) -> Tensor:
         return features + self.refine(features * channel_entropy(features).to(features.dtype))
 
     def functional_multiply_adds(self, features: Tensor) -> int:

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from volfuse.networks.tafie.blocks import chunk_by_chunk
+
 
 class TopKTransformer(nn.Module):
     """Multi-head attention with a skip connection, whose keys and values are the K most important tokens.
@@ -66,8 +68,9 @@ class TopKTransformer(nn.Module):
         return tokens.gather(2, ranking.expand(-1, self.channels, -1))
 
     def _score(self, tokens: Tensor) -> Tensor:
+        weight, bias = self.importance.weight.float(), self.importance.bias.float()
         with torch.autocast(tokens.device.type, enabled=False):
-            return self.importance.weight.float() @ tokens.float() + self.importance.bias.float()
+            return chunk_by_chunk(lambda some: weight @ some.float() + bias, tokens)
 
     def functional_multiply_adds(self, features: Tensor) -> int:
         """Cost of the published linear layers over all tokens (see ``volfuse.networks.complexity``)."""
