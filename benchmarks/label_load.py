@@ -1,6 +1,6 @@
 """How the label server bears eight readers who fuse pictures for a minute: errors, answers per second, memory.
 
-    python benchmarks/label_load.py --seconds 60
+    python -m benchmarks.label_load --seconds 60
 
 Starts a server of its own on loopback, over a temporary folder.
 """

@@ -7,13 +7,13 @@ import torch
 from monailabel.interfaces.tasks.scoring import ScoringMethod
 
 from lib.datastore import PairedDatastore
-from lib.models import loaded, models_for_pairs
+from lib.models import loaded
 from volfuse.activelearning.scores import appearance, disagreement, quality, slices_of, telling_slices
 from volfuse.errors import FusionError
 from volfuse.pipeline import FusedCase
 
-_MODELS = 3
-"""How many models are scored unless the request names others: the first trained ones and the first rules."""
+_MODELS = ("lightfusionnet", "laplacian", "guided_filter")
+"""What is scored unless the request names others: quick, and different from each other."""
 
 
 class Scoring(ScoringMethod):
@@ -34,7 +34,7 @@ class Scoring(ScoringMethod):
 
     def __call__(self, request: Mapping[str, Any], datastore: PairedDatastore) -> dict[str, Any]:
         """Score all cases; ``request["models"]`` names the models. A case that cannot be fused is reported."""
-        models = request.get("models") or list(models_for_pairs())[:_MODELS]
+        models = request.get("models") or list(_MODELS)
         failed = {}
         for case in datastore.list_images():
             try:

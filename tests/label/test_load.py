@@ -13,7 +13,7 @@ from tests.label.server_process import Server
 CLIENTS = 8
 SECONDS = 8.0
 MOST_GROWTH = 64 << 20
-"""Bytes by which the server may grow while it serves; `benchmarks/label_load.py` runs for a minute."""
+"""Bytes by which the server may grow while it serves; `python -m benchmarks.label_load` runs for a minute."""
 
 
 def test_eight_clients_fuse_pictures_without_an_error_and_the_memory_stays(

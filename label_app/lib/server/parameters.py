@@ -70,7 +70,7 @@ class BatchParameters(Parameters):
 
 
 class ScoringParameters(Parameters):
-    """Which models are scored; some by default."""
+    """Which models are scored; three quick ones by default."""
 
     models: list[Name] | None = Field(None, min_length=1, max_length=10)
 
