@@ -8,6 +8,7 @@ import nibabel
 import numpy as np
 import pytest
 import requests
+import SimpleITK as sitk
 
 from tests.label.server_process import HEADERS, TOKEN, Server
 from volfuse.listing import listing
@@ -57,6 +58,33 @@ def test_windows_colours_and_planes_are_those_of_volfuse_fuse(server: Server, tm
     assert fused.dtype.names == ("R", "G", "B")
     for channel, name in zip(expected.numpy(), "RGB", strict=True):
         np.testing.assert_array_equal(fused[name], channel)
+
+
+UNFIT = {
+    "empty window": ({"windows": ["5:5"]}, "is empty"),
+    "no window": ({"windows": ["$1"]}, "is no intensity window"),
+    "percentile": ({"windows": ["p1:p101"]}, "percentile outside"),
+    "colour map": ({"colormaps": [None, "nosuch"]}, "nosuch"),
+}
+
+
+@pytest.mark.parametrize("case", UNFIT)
+def test_options_that_mean_nothing_are_refused_in_one_sentence(server: Server, case: str) -> None:
+    words, sentence = UNFIT[case]
+    answer = server.post("/infer/average?image=case0", data={"params": json.dumps(words)})
+    assert answer.status_code == 400 and sentence in answer.json()["detail"]
+
+
+def test_pictures_of_different_sizes_are_refused(server: Server, tmp_path: Path) -> None:
+    uploads = []
+    for name, size in (("a.png", 20), ("b.png", 24)):
+        values = np.arange(size * size, dtype=np.uint16).reshape(size, size) % 251
+        sitk.WriteImage(sitk.GetImageFromArray(values.astype(np.uint8)), str(tmp_path / name))
+        uploads.append(("files", (name, (tmp_path / name).read_bytes())))
+    session = server.put("/session/", files=uploads).json()["session_id"]
+    answer = server.post(f"/infer/average?session_id={session}")
+    assert answer.status_code == 400 and "source_1.png" in answer.json()["detail"]
+    server.ask("DELETE", f"/session/{session}")
 
 
 def test_json_tells_about_the_image_and_all_sends_both(server: Server) -> None:

@@ -60,13 +60,12 @@ def highest_disagreement(
     open_cases: Mapping[str, CaseScores], reviewed: Sequence[CaseScores], chance: random.Random
 ) -> Choice:
     """First the case on which the models differ most."""
-    known = {
-        name: scores.disagreement for name, scores in open_cases.items() if scores.disagreement is not None
-    }
+    known = sorted(name for name, scores in open_cases.items() if scores.disagreement is not None)
     if not known:
         return _unscored(open_cases, reviewed, chance)
-    most = max(sorted(known), key=known.get)
-    return Choice(most, f"highest disagreement of the open cases (mean 1 - SSIM {known[most]:.3f})")
+    most = max(known, key=lambda name: open_cases[name].disagreement)
+    value = open_cases[most].disagreement
+    return Choice(most, f"highest disagreement of the open cases (mean 1 - SSIM {value:.3f})")
 
 
 def diversity(
