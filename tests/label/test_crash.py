@@ -25,11 +25,13 @@ def test_no_verdict_is_lost_and_weights_are_whole_after_kill_9(tmp_path: Path) -
     old = first.post(f"/infer/{published['published_as']}?image={case}&output=image").content
 
     assert first.post("/train/lightfusionnet", json={"steps": 10_000}).status_code == 200
+    while "step " not in json.dumps(first.get("/train/").json()):
+        time.sleep(0.1)
     acknowledged: list[dict] = []
     judging = threading.Thread(target=judge_until_the_end, args=(first, case, acknowledged))
     judging.start()
-    while "step " not in json.dumps(first.get("/train/").json()) or len(acknowledged) < 5:
-        time.sleep(0.05)
+    while len(acknowledged) < 5:
+        time.sleep(0.01)
     first.kill()
     judging.join()
 
