@@ -146,7 +146,7 @@ def lessons(datastore: PairedDatastore) -> tuple[dict[str, Verdict], list[str]]:
 
 
 def _report(done: int, total: int, value: float) -> None:
-    if done % max(1, total // _REPORTS) == 0 or done == total:
+    if done in (1, total) or done % max(1, total // _REPORTS) == 0:
         print(f"step {done}/{total}: loss {value:.5f}", flush=True)
 
 
