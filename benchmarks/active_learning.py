@@ -1,6 +1,6 @@
 """Does a clever choice of cases beat chance? A simulated reader, phantoms with a known ideal, learning curves.
 
-    python benchmarks/active_learning.py --seeds 24 --rounds 3 --steps 25 --plot active_learning.png
+    python benchmarks/active_learning.py --seeds 8 --rounds 3 --steps 25 --plot active_learning.png
 
 Every seed draws a pool of heads, of which a quarter is degraded (noise, blur or faint contrast), and test heads from
 the same distribution. The ideal fused image is the brighter of the two undegraded scans at each pixel. A strategy
