@@ -17,7 +17,7 @@ Snapshot = Callable[[], dict[str, int]]
 
 TRAVERSALS = [
     "../x",
-    "../../../../tmp/x",
+    "../../../../etc/x",
     "..%2f..%2fx",
     "/etc/passwd",
     "case0/../../x",
