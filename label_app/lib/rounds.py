@@ -58,6 +58,15 @@ class Rounds:
         with FileLock(self._folder / ".lock", timeout=0):
             yield
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a process trains, also one that outlived its server."""
+        try:
+            with self.alone():
+                return False
+        except Timeout:
+            return True
+
     def repair_if_idle(self, models: Path) -> None:
         """Close the rounds that a killed process left open, unless one is running."""
         with suppress(Timeout), self.alone():

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import torch
 from filelock import Timeout
 from monailabel.interfaces.tasks.train import TrainTask
 
@@ -19,8 +18,8 @@ from volfuse.activelearning.publishing import own_loss, publish, round_file
 from volfuse.activelearning.scores import slices_of, telling_slices
 from volfuse.bundles import Bundle
 from volfuse.errors import FusionError
+from volfuse.pipeline import choose_device
 
-_CPU = torch.device("cpu")
 _REPORTS = 10
 
 
@@ -91,21 +90,22 @@ class FineTuneTask(TrainTask):
         datastore: PairedDatastore,
     ) -> dict[str, Any]:
         loss = own_loss(self._bundle)
-        network = self._bundle.load_network(_CPU)
-        inferer = self._bundle.parser(device=_CPU).get_parsed_content("inferer")
+        device = choose_device("auto")
+        network = self._bundle.load_network(device)
+        inferer = self._bundle.parser(device=device).get_parsed_content("inferer")
         lessons_of = {case: verdict.chosen_model for case, verdict in verdicts.items()}
-        training = [self._case(case, model, datastore) for case, model in lessons_of.items()]
-        measured = [self._case(case, None, datastore) for case in record["hold_out"]]
+        training = [self._case(case, model, datastore).to(device) for case, model in lessons_of.items()]
+        measured = [self._case(case, None, datastore).to(device) for case in record["hold_out"]]
         before = measure_hold_out(network, inferer, loss, measured)
         fine_tune(network, loss, training, settings, _report)
         after = measure_hold_out(network, inferer, loss, measured)
         results = {"before": asdict(before), "after": asdict(after)}
         print(f"hold-out loss {before.loss:.5f} -> {after.loss:.5f}", flush=True)
-        if after.loss >= before.loss:
+        if not after.loss < before.loss:  # so that a loss that is no number publishes nothing
             return rounds.end(record, "not better", **results)
         published = publish(
             self._bundle,
-            network.state_dict(),
+            {name: value.cpu() for name, value in network.state_dict().items()},
             {"trained_on": f"{len(training)} reviewed cases", "round": record["round"], **results},
             record["round"],
             datastore.layout.models,

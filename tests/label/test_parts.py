@@ -107,7 +107,9 @@ def test_a_round_that_was_killed_is_closed_by_what_its_metadata_say(tmp_path: Pa
         json.dumps({"weights": {"model_round1.pt": {}}})
     )
     with rounds.alone():
+        assert rounds.is_busy
         rounds.repair_if_idle(models)  # another process is training
+    assert not rounds.is_busy
     assert [record["state"] for record in rounds.all()] == ["running", "running"]
     rounds.repair_if_idle(models)
     assert [(record["state"], record.get("published_as")) for record in rounds.all()] == [

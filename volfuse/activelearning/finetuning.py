@@ -30,6 +30,11 @@ class TrainingCase:
     sources: Tensor
     preferred: Tensor | None = None
 
+    def to(self, device: torch.device) -> "TrainingCase":
+        """Return the case with its slices on a device."""
+        preferred = None if self.preferred is None else self.preferred.to(device)
+        return TrainingCase(self.name, self.sources.to(device), preferred)
+
 
 @dataclass(frozen=True)
 class FineTuning:

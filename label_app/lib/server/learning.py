@@ -60,6 +60,8 @@ def train(
     known_model(request, model)
     if model not in application(request)._trainers:
         raise HTTPException(404, "This model has nothing to learn; choose a trained one.")
+    if Rounds(application(request).layout.rounds).is_busy:
+        raise HTTPException(429, "Another round of training is running; wait for its end.")
     lessons(store(request))
     wanted = params or TrainParameters()
     names = [field.name for field in fields(FineTuning)]
