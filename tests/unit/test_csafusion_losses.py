@@ -219,6 +219,13 @@ def test_the_composite_is_the_sum_of_six_terms(mode: str, mean_covariance: bool)
     torch.testing.assert_close(loss(fused, sources), expected)
 
 
+def test_with_the_published_weights_no_blend_is_better_than_a_copy_of_the_mr_image() -> None:
+    sources, loss = images(19, 2), CSAFusionLoss()
+    copy = loss(sources[:, :1], sources)
+    blends = [sources.amax(1, True), *(sources[:, :1].lerp(sources[:, 1:], share) for share in (0.1, 0.5, 1))]
+    assert all(copy < loss(blend, sources) - 5 for blend in blends)
+
+
 def test_modules_are_their_functions() -> None:
     fused, sources = images(17, 1), images(18, 2)
     twins = [

@@ -21,10 +21,6 @@ from volfuse.networks.layers.attention import ChannelAttention, SpatialAttention
 
 HEADS, MLP_RATIO, WINDOW, REDUCTION = 4, 4, 8, 16
 
-# Before the sigmoid: images start at 0.02. From the grey of a bias of zero, no term of the loss pulls black
-# background back: SSIM is nearly flat there, mutual information and contrast do not see brightness.
-INITIAL_BIAS = -4.0
-
 
 class AdaptiveConv(nn.Module):
     """3x3 convolution with a kernel of its own for every image.
@@ -208,9 +204,9 @@ class CSAFusion(nn.Module):
         self.encoder_quarter = encoder(half, quarter, branches=3)
         self.decoder_half = decoder(quarter, half)
         self.decoder_full = decoder(half, full)
-        to_image = nn.Conv2d(full, 1, 1)
-        nn.init.constant_(to_image.bias, INITIAL_BIAS)
-        self.head = nn.Sequential(SpatialAttention() if attention else nn.Identity(), to_image, nn.Sigmoid())
+        self.head = nn.Sequential(
+            SpatialAttention() if attention else nn.Identity(), nn.Conv2d(full, 1, 1), nn.Sigmoid()
+        )
 
     def forward(self, sources: Tensor) -> Tensor:
         """Fuse ``sources`` (B, 2, H, W), values 0..1, of any H and W, into (B, 1, H, W), values 0..1."""
