@@ -212,6 +212,37 @@ def evaluate(
         out.print(f"Report: {page}", soft_wrap=True, highlight=False)
 
 
+@app.command()
+def serve(
+    studies: Annotated[
+        Path, typer.Option(help="Folder with pairs such as case1_mr.nii.gz and case1_pet.nii.gz.")
+    ],
+    modalities: Annotated[
+        str, typer.Option(help="What the file names end with, the reference first.")
+    ] = "mr,pet",
+    host: Annotated[str, typer.Option(help="Address to listen on; others can reach all but 127.0.0.1.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8000,
+    upload_limit: Annotated[int, typer.Option(help="MiB of one request.", min=1, max=65536)] = 1024,
+    verbose: Verbose = False,
+) -> None:
+    """Serve a folder of cases to readers in 3D Slicer (MONAI Label): fuse, judge, fine-tune."""
+    with one_sentence(verbose):
+        from volfuse.serving import is_loopback
+        from volfuse.serving import serve as start
+
+        def announce(url: str, token: str) -> None:
+            out.print(f"URL:   {url}\nToken: {token}", soft_wrap=True, highlight=False, markup=False)
+            if not is_loopback(host):
+                out.print(
+                    "Others can reach this address, and nothing is encrypted: use it behind a TLS proxy."
+                )
+            out.print(NOT_A_DEVICE)
+
+        start(studies, modalities, host, port, upload_limit, announce)
+
+
 def main() -> None:
     """Entry point of the installed command."""
     app()

@@ -13,6 +13,7 @@ from slicer.util import VTKObservationMixin
 from SlicerFusionLib.checks import reason_not_to_fuse
 from SlicerFusionLib.choices import Preset
 from SlicerFusionLib.fusion_logic import FusionLogic, Status
+from SlicerFusionLib.label_panel import LabelPanel
 from SlicerFusionLib.model_lists import OneModel, SeveralModels
 from SlicerFusionLib.models import available_models, details
 from SlicerFusionLib.parameters import FusionParameters
@@ -70,6 +71,7 @@ class FusionPanel(VTKObservationMixin):
         self._is_entered = True
         widget.setMRMLScene(slicer.mrmlScene)
         self._reading = ReadingPanel(self.ui, self._models)
+        self._server = LabelPanel(self.ui)
         self._timer = qt.QTimer()
         self._timer.setInterval(_POLL_MILLISECONDS)
         self._connect()
@@ -101,6 +103,7 @@ class FusionPanel(VTKObservationMixin):
         self._let_go()
         self.removeObservers()
         self.logic.close()
+        self._server.close()
 
     def _connect(self) -> None:
         self._timer.connect("timeout()", self._poll)
@@ -137,6 +140,7 @@ class FusionPanel(VTKObservationMixin):
     def _let_go(self, *_event: object) -> None:
         """Stop what runs and forget the parameters: the scene closes, or another one is loaded into it."""
         self.logic.abandon()
+        self._server.forget()
         if self.parameters is None:
             return
         self.removeObserver(self.parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._update)

@@ -13,6 +13,7 @@ _WIDGETS = (
     "QComboBox",
     "QFrame",
     "QLabel",
+    "QLineEdit",
     "QListWidget",
     "QProgressBar",
     "QPushButton",

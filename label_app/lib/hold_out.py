@@ -1,0 +1,36 @@
+"""The cases that are never trained on: drawn once, kept for good, so that rounds can be compared."""
+
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from volfuse.storage import write_text_whole
+
+_SHARE = 0.2
+_FEWEST_CASES = 2
+
+
+def hold_out(file: Path, cases: Sequence[str], reviewed: Collection[str]) -> set[str]:
+    """Return the held-out cases; draws more when the folder has grown.
+
+    A fifth of the cases, at least one. A case that a reader has seen is never drawn, and none that was drawn comes
+    back: either would make a later round look better than it is.
+
+    Args:
+        file: where the list is kept.
+        cases: all cases.
+        reviewed: those with a verdict.
+    """
+    kept = set(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else set()
+    wanted = max(1, round(_SHARE * len(cases))) if len(cases) >= _FEWEST_CASES else 0
+    missing = wanted - len(kept.intersection(cases))
+    if missing > 0:
+        free = sorted(set(cases) - kept - set(reviewed), key=_draw)
+        kept.update(free[:missing])
+        write_text_whole(file, json.dumps(sorted(kept)))
+    return kept.intersection(cases)
+
+
+def _draw(case: str) -> str:
+    return hashlib.sha256(case.encode()).hexdigest()

@@ -1,0 +1,60 @@
+"""Where the server keeps what it writes: one folder beside the scans, which it never changes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folders of one server.
+
+    Args:
+        studies: the folder with the scans.
+    """
+
+    studies: Path
+
+    @property
+    def home(self) -> Path:
+        """Everything the server writes."""
+        return self.studies / "fusion"
+
+    @property
+    def images(self) -> Path:
+        """Fused images by model and case."""
+        return self.home / "images"
+
+    @property
+    def verdicts(self) -> Path:
+        """What readers said."""
+        return self.home / "verdicts"
+
+    @property
+    def scores(self) -> Path:
+        """What is known of each case."""
+        return self.home / "scores"
+
+    @property
+    def rounds(self) -> Path:
+        """Records of training."""
+        return self.home / "rounds"
+
+    @property
+    def models(self) -> Path:
+        """Bundles with weights of this server."""
+        return self.home / "models"
+
+    @property
+    def sessions(self) -> Path:
+        """Scans that clients have uploaded; they expire."""
+        return self.home / "sessions"
+
+    @property
+    def scratch(self) -> Path:
+        """Files of requests that are being answered."""
+        return self.home / "scratch"
+
+    @property
+    def hold_out(self) -> Path:
+        """The list of cases that are never trained on."""
+        return self.home / "hold_out.json"

@@ -1,0 +1,211 @@
+"""The section Server against a scripted client; the client itself meets the real server in tests/label."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import slicer
+from standins.application import wait_until
+
+from SlicerFusionLib.label_client import LabelClient
+from SlicerFusionLib.label_logic import LabelLogic
+from SlicerFusionLib.result import MODEL_ATTRIBUTE, SOURCE_ROLE
+from SlicerFusionLib.widget import FusionPanel
+from volfuse.errors import FusionError
+
+SHAPE = (6, 7, 8)
+
+
+class ScriptedClient:
+    """A server with one case, which answers as the real one does."""
+
+    def __init__(self) -> None:
+        self.open = ["case1"]
+        self.judged: list[tuple[str, dict[str, Any]]] = []
+        self.states = ["RUNNING", "DONE"]
+        self.record = {
+            "state": "published",
+            "published_as": "net-round1",
+            "before": {"loss": 2.0},
+            "after": {"loss": 1.5},
+        }
+        self.failure = ""
+
+    def info(self) -> dict[str, Any]:
+        if self.failure:
+            raise FusionError(self.failure)
+        return {
+            "models": {"net": {}, "average": {}},
+            "trainers": {"net": {}},
+            "strategies": {"random": {}, "diversity": {}},
+            "datastore": {"total": 3, "completed": len(self.judged)},
+            "description": "For research.",
+            "version": "1.0",
+        }
+
+    def next_case(self, strategy: str) -> dict[str, Any]:
+        if not self.open:
+            return {}
+        names = {"name": "case1_mr.nrrd", "partner": "case1_pet.nrrd"}
+        return {"id": self.open[0], "reason": f"chosen by {strategy}", "open": len(self.open), **names}
+
+    def download_scans(self, sample: dict[str, Any], folder: Path) -> tuple[Path, Path]:
+        return self._write(folder / sample["name"], 1), self._write(folder / sample["partner"], 2)
+
+    def fuse(self, case: str, model: str, file: Path) -> None:
+        self._write(file, 7)
+
+    def judge(self, case: str, verdict: dict[str, Any]) -> dict[str, Any]:
+        self.judged.append((case, verdict))
+        self.open.remove(case)
+        return {}
+
+    def train(self, model: str, reader: str) -> None:
+        self.trained = model, reader
+
+    def progress(self, kind: str) -> dict[str, Any]:
+        return {"status": self.states.pop(0), "details": ["step 3/10: loss 1.7"]}
+
+    def rounds(self) -> list[dict[str, Any]]:
+        return [self.record]
+
+    @staticmethod
+    def _write(file: Path, value: int) -> Path:
+        sitk.WriteImage(sitk.GetImageFromArray(np.full(SHAPE, value, np.uint8)), str(file))
+        return file
+
+
+@pytest.fixture
+def client() -> ScriptedClient:
+    return ScriptedClient()
+
+
+@pytest.fixture
+def server(
+    panel: FusionPanel, client: ScriptedClient, add_volume: Callable, monkeypatch: pytest.MonkeyPatch
+) -> FusionPanel:
+    """The panel, with a client that speaks to nobody."""
+
+    def load(path: str) -> slicer.vtkMRMLVolumeNode:
+        return add_volume(Path(path).stem, sitk.GetArrayFromImage(sitk.ReadImage(path)))
+
+    monkeypatch.setattr(panel._server, "logic", LabelLogic(lambda url, token: client, load))
+    return panel
+
+
+def finish(panel: FusionPanel) -> str:
+    """Let the panel work until it waits for the user; return what it says."""
+    wait_until(lambda: not panel._server.logic.busy)
+    panel._server._poll()
+    return panel.ui.serverStatusLabel.text
+
+
+def connect(panel: FusionPanel) -> str:
+    panel.ui.connectButton.click()
+    return finish(panel)
+
+
+def test_before_it_is_connected_only_connecting_is_possible(server: FusionPanel) -> None:
+    ui = server.ui
+    buttons = (ui.nextCaseButton, ui.submitButton, ui.scoreButton, ui.trainButton)
+    assert ui.connectButton.isEnabled() and not any(button.isEnabled() for button in buttons)
+
+
+def test_connecting_offers_what_the_server_has(server: FusionPanel) -> None:
+    assert connect(server) == "Connected: 3 cases, 0 with a verdict. For research."
+    ui = server.ui
+    assert [ui.strategyComboBox.itemText(row) for row in range(2)] == ["random", "diversity"]
+    assert [ui.serverModelComboBox.itemText(row) for row in range(2)] == ["net", "average"]
+    assert ui.nextCaseButton.isEnabled() and not ui.submitButton.isEnabled()
+
+
+def test_the_next_case_shows_both_scans_and_the_fused_image(
+    server: FusionPanel, scene: slicer.vtkMRMLScene
+) -> None:
+    connect(server)
+    server.ui.strategyComboBox.setCurrentIndex(1)
+    server.ui.nextCaseButton.click()
+    assert finish(server) == "Case case1: chosen by diversity. 1 open."
+    reference, second, fused = server._server.logic.volumes
+    assert fused.GetAttribute(MODEL_ATTRIBUTE) == "net"
+    assert [fused.GetNthNodeReference(SOURCE_ROLE, number) for number in range(2)] == [reference, second]
+    assert slicer.util.arrayFromVolume(fused).max() == 7
+    red = scene.GetFirstNodeByClass("vtkMRMLSliceCompositeNode")
+    assert red.GetBackgroundVolumeID() == reference.GetID()
+    assert red.GetForegroundVolumeID() == second.GetID()
+    assert server.ui.submitButton.isEnabled()
+
+
+def test_a_verdict_is_sent_as_the_widgets_say(server: FusionPanel, client: ScriptedClient) -> None:
+    connect(server)
+    server.ui.nextCaseButton.click()
+    finish(server)
+    ui = server.ui
+    assert not ui.preferredModelComboBox.isEnabled()
+    ui.verdictComboBox.setCurrentIndex(2)
+    assert ui.preferredModelComboBox.isEnabled()
+    ui.preferredModelComboBox.setCurrentIndex(1)
+    ui.ratingSpinBox.value = 2
+    ui.commentEdit.text, ui.readerEdit.text = "faint", "Dr. A"
+    ui.submitButton.click()
+    assert finish(server) == "The verdict on case1 is stored."
+    words = {"verdict": "prefer", "model": "net", "preferred_model": "average", "rating": 2}
+    assert client.judged == [("case1", {**words, "comment": "faint", "reader": "Dr. A"})]
+    assert not ui.submitButton.isEnabled()
+    assert (ui.ratingSpinBox.value, ui.commentEdit.text, ui.readerEdit.text) == (0, "", "Dr. A")
+    ui.nextCaseButton.click()
+    assert finish(server) == "Every case has a verdict."
+
+
+def test_no_rating_and_no_preference_are_sent_as_nothing(server: FusionPanel) -> None:
+    connect(server)
+    verdict = server._server.verdict()
+    assert verdict["rating"] is None and verdict["preferred_model"] is None
+
+
+def test_training_is_watched_to_its_end(server: FusionPanel, client: ScriptedClient) -> None:
+    connect(server)
+    server.ui.serverModelComboBox.setCurrentIndex(0)
+    server._server._update()
+    server.ui.readerEdit.text = "Dr. A"
+    server.ui.trainButton.click()
+    assert not server.ui.nextCaseButton.isEnabled()
+    assert finish(server) == "Published as net-round1: loss on held-out cases 2 to 1.5."
+    assert client.trained == ("net", "Dr. A") and client.states == []
+
+
+def test_a_rule_cannot_be_trained(server: FusionPanel) -> None:
+    connect(server)
+    server.ui.serverModelComboBox.setCurrentIndex(1)
+    server._server._update()
+    assert not server.ui.trainButton.isEnabled()
+
+
+def test_a_failure_is_told_and_leaves_the_panel_usable(server: FusionPanel, client: ScriptedClient) -> None:
+    client.failure = "The server does not answer."
+    assert connect(server) == "The server does not answer."
+    assert "c0392b" in server.ui.serverStatusLabel.styleSheet
+    client.failure = ""
+    assert connect(server).startswith("Connected")
+
+
+def test_closing_the_scene_lets_go_of_the_case(server: FusionPanel, scene: slicer.vtkMRMLScene) -> None:
+    connect(server)
+    server.ui.nextCaseButton.click()
+    finish(server)
+    scene.Clear(False)
+    assert server._server.logic.volumes == [] and not server.ui.submitButton.isEnabled()
+
+
+@pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "ftp://x", "file:///etc/passwd"])
+def test_only_addresses_of_servers_are_taken(url: str) -> None:
+    with pytest.raises(FusionError, match="is no address of a server"):
+        LabelClient(url, "token")
+
+
+def test_a_server_that_is_not_there_is_said_to_be_so() -> None:
+    with pytest.raises(FusionError, match="does not answer; check the URL"):
+        LabelClient("http://127.0.0.1:9", "token").info()
