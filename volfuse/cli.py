@@ -2,7 +2,6 @@
 
 import shlex
 import sys
-from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -73,17 +72,12 @@ def fuse(
     batch_size: Annotated[
         int | None, typer.Option(help="Slices at a time; by default chosen by device.")
     ] = None,
-    register: Annotated[
-        bool,
-        typer.Option("--register", help="First put every other volume onto the first: rigid, then affine."),
-    ] = False,
     device: Device = "auto",
     verbose: Verbose = False,
 ) -> None:
     """Fuse images into one on the grid of the first."""
     with one_sentence(verbose):
         from volfuse.pipeline import FusionOptions, FusionPipeline
-        from volfuse.registration.command import registered
         from volfuse.transforms.files import check_output, write_image
 
         check_output(output, sources)
@@ -94,38 +88,9 @@ def fuse(
             batch_size=batch_size,
         )
         pipeline = FusionPipeline(model, device)
-        with registered(sources) if register else nullcontext(sources) as images, progress_bar() as progress:
-            fused = pipeline.fuse(images, options, progress)
+        with progress_bar() as progress:
+            fused = pipeline.fuse(sources, options, progress)
         out.print(f"Fused image: {write_image(fused, output)}", soft_wrap=True, highlight=False)
-
-
-@app.command()
-def register(
-    fixed: Annotated[Path, typer.Argument(help="The volume that stays where it is.")],
-    moving: Annotated[Path, typer.Argument(help="The volume of the same patient that is put onto it.")],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", help="Registered volume: .nii.gz, .nii, .nrrd or .mha.")
-    ],
-    stages: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Some of rigid,affine,syn; syn is deformable. Default: rigid,affine, or none with landmarks."
-        ),
-    ] = None,
-    landmarks: Annotated[
-        tuple[Path, Path] | None,
-        typer.Option(
-            help="Points in the fixed and in the moving volume to begin with: .mrk.json, .fcsv or .csv.",
-            metavar="FIXED_POINTS MOVING_POINTS",
-        ),
-    ] = None,
-    verbose: Verbose = False,
-) -> None:
-    """Put one volume onto another: the result has the grid of FIXED and the values of MOVING."""
-    with one_sentence(verbose):
-        from volfuse.registration.command import register_files
-
-        register_files(fixed, moving, output, stages and tuple(_names(stages)), landmarks)
 
 
 @app.command()

@@ -1,4 +1,0 @@
-"""Registration of volumes before they are fused: rigid, affine, deformable, or by landmarks.
-
-Needs the extra ``registration`` (ANTs), but for landmarks alone.
-"""
