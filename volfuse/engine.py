@@ -14,7 +14,14 @@ from volfuse.metrics import FusionMetric
 
 
 class FusionPrepareBatch(PrepareBatch):
-    """Give the sources as the label too: losses and metrics compare the fused image with them."""
+    """Give the sources as the label too: losses and metrics compare the fused image with them.
+
+    Args:
+        label: the entry of a batch that is the label, for the rare task whose fused image is known.
+    """
+
+    def __init__(self, label: str = "image") -> None:
+        self.label = label
 
     def __call__(
         self,
@@ -23,9 +30,12 @@ class FusionPrepareBatch(PrepareBatch):
         non_blocking: bool = False,
         **kwargs: Any,
     ) -> tuple[Tensor, Tensor]:
-        """Return ``batchdata["image"]`` (B, N, ...) twice, on ``device``."""
-        sources = batchdata["image"].to(device=device, non_blocking=non_blocking, **kwargs)
-        return sources, sources
+        """Return ``batchdata["image"]`` (B, N, ...) and the label, by default the same again, on ``device``."""
+        sources, label = (
+            batchdata[key].to(device=device, non_blocking=non_blocking, **kwargs)
+            for key in ("image", self.label)
+        )
+        return sources, label
 
 
 class FreezeBatchNorm:

@@ -3,16 +3,22 @@
 import csv
 from pathlib import Path
 
+import pytest
+
 from tests.bundles.test_bundles import run, workflow
 from volfuse.bundles import bundles
 
 
+@pytest.mark.parametrize(
+    ("recipe", "weights"), [("paper", "focal_stack.pt"), ("quality", "focal_stack_quality.pt")]
+)
 def test_a_network_for_focal_planes_trains_and_is_measured_against_the_truth(
-    pairs: Path, tmp_path: Path
+    recipe: str, weights: str, pairs: Path, tmp_path: Path
 ) -> None:
     bundle = bundles()["tafie"]
     overrides = {
         "dataset_dir": str(pairs),
+        "recipe": recipe,
         "tasks": ["phantom"],
         "num_planes": 3,
         "network_def::embed_dim": 8,
@@ -23,8 +29,11 @@ def test_a_network_for_focal_planes_trains_and_is_measured_against_the_truth(
     files = ["train.json", "train_focal_stack.json"]
     run(workflow(bundle, "train", files, max_epochs=2, val_interval=2, **overrides))
     files.append("evaluate_focal_stack.json")
-    weights = str(tmp_path / "focal_stack.pt")
-    run(workflow(bundle, "train", files, weights=weights, report_dir=str(tmp_path), **overrides))
+    run(
+        workflow(
+            bundle, "train", files, weights=str(tmp_path / weights), report_dir=str(tmp_path), **overrides
+        )
+    )
     with (tmp_path / "focal_stacks.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["image"] for row in rows} == {"8.png", "9.png"}

@@ -22,6 +22,12 @@ def test_the_sources_are_the_label() -> None:
     assert inputs is label and torch.equal(inputs, image)
 
 
+def test_a_known_truth_can_be_the_label() -> None:
+    batch = {"image": torch.rand(2, 11, 4, 4), "truth": torch.rand(2, 1, 4, 4)}
+    inputs, label = FusionPrepareBatch("truth")(batch, "cpu")
+    assert torch.equal(inputs, batch["image"]) and torch.equal(label, batch["truth"])
+
+
 def test_batch_statistics_are_fixed_after_the_chosen_epoch() -> None:
     network = LightFusionNet()
     means = []
