@@ -22,6 +22,17 @@ def test_a_metric_as_a_loss_falls_where_the_metric_improves(name: str) -> None:
     assert after > before if METRICS[name].higher_is_better else after <= before
 
 
+def test_an_image_that_is_good_enough_is_not_pushed_further() -> None:
+    sources = images(0, 2)
+    fused = sources.mean(1, keepdim=True).requires_grad_()
+    worse, better = METRICS["scd"](fused, sources).sort().values.tolist()
+    loss = metric_loss(fused, sources, "scd", enough=(worse + better) / 2)
+    assert loss.item() == pytest.approx(-(worse + (worse + better) / 2) / 2)
+    (slope,) = torch.autograd.grad(loss, fused)
+    assert sorted(slope.abs().amax((1, 2, 3)).gt(0).tolist()) == [False, True]
+    assert metric_loss(sources[:, :1], sources, "nabf", enough=0.5).item() == 0.5
+
+
 def test_a_metric_without_gradient_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^'mi' is no metric to train with; use one of: sd, sf, ag, "):
         MetricLoss("mi")(images(0, 1), images(1, 2))

@@ -10,13 +10,14 @@ from volfuse.metrics import METRICS
 from volfuse.metrics.arithmetic import safe_sqrt
 
 
-def metric_loss(fused: Tensor, sources: Tensor, metric: str) -> Tensor:
+def metric_loss(fused: Tensor, sources: Tensor, metric: str, enough: float | None = None) -> Tensor:
     """The mean of a fusion metric over the batch, with the sign that makes smaller better.
 
     Args:
         fused: (B, 1, H, W), values 0..1.
         sources: (B, N, H, W), values 0..1, N at least 2.
         metric: a differentiable entry of ``volfuse.metrics.METRICS``, for example ``"qabf"`` or ``"scd"``.
+        enough: an image whose value is at least as good as this one counts as this one and is not pushed further.
 
     Returns:
         A scalar.
@@ -28,20 +29,24 @@ def metric_loss(fused: Tensor, sources: Tensor, metric: str) -> Tensor:
     if definition is None or not definition.differentiable:
         known = ", ".join(name for name, entry in METRICS.items() if entry.differentiable)
         raise ValueError(f"'{metric}' is no metric to train with; use one of: {known}.")
-    mean = definition(fused, sources).mean()
-    return -mean if definition.higher_is_better else mean
+    sign = -1 if definition.higher_is_better else 1
+    losses = sign * definition(fused, sources)
+    if enough is not None:
+        losses = losses.clamp(min=sign * enough)
+    return losses.mean()
 
 
 class MetricLoss(nn.Module):
     """Module twin of :func:`metric_loss`."""
 
-    def __init__(self, metric: str) -> None:
+    def __init__(self, metric: str, enough: float | None = None) -> None:
         super().__init__()
         self.metric = metric
+        self.enough = enough
 
     def forward(self, fused: Tensor, sources: Tensor) -> Tensor:
         """See :func:`metric_loss`."""
-        return metric_loss(fused, sources, self.metric)
+        return metric_loss(fused, sources, self.metric, self.enough)
 
 
 def edge_excess_loss(fused: Tensor, sources: Tensor, margin: float = 0.98) -> Tensor:
@@ -77,11 +82,15 @@ class QualityLoss(WeightedSumLoss):
     Args:
         metrics: weight per differentiable metric of ``volfuse.metrics.METRICS``.
         edge_excess: weight of edges stronger than those of the sources.
+        enough: for some of the metrics the value that is good enough; see :func:`metric_loss`.
     """
 
-    def __init__(self, metrics: Mapping[str, float], edge_excess: float) -> None:
+    def __init__(
+        self, metrics: Mapping[str, float], edge_excess: float, enough: Mapping[str, float] | None = None
+    ) -> None:
+        enough = enough or {}
         super().__init__(
-            [*(MetricLoss(metric) for metric in metrics), EdgeExcessLoss()],
+            [*(MetricLoss(metric, enough.get(metric)) for metric in metrics), EdgeExcessLoss()],
             [*metrics.values(), edge_excess],
         )
 
