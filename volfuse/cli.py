@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,8 +10,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from volfuse.console import one_sentence, out, progress_bar
+from volfuse.console import Verbose, one_sentence, out, progress_bar
 from volfuse.errors import FusionError
+from volfuse.registration.cli import register as register_command
 
 NOT_A_DEVICE = "For research. Not a medical device: do not use for diagnosis."
 
@@ -38,7 +40,6 @@ class ConventionName(StrEnum):
     published = "published"
 
 
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show the log.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
 Model = Annotated[str, typer.Option(help="A name that `volfuse models` lists.")]
 
@@ -72,12 +73,17 @@ def fuse(
     batch_size: Annotated[
         int | None, typer.Option(help="Slices at a time; by default chosen by device.")
     ] = None,
+    register: Annotated[
+        bool,
+        typer.Option("--register", help="First put every other volume onto the first: rigid, then affine."),
+    ] = False,
     device: Device = "auto",
     verbose: Verbose = False,
 ) -> None:
     """Fuse images into one on the grid of the first."""
     with one_sentence(verbose):
         from volfuse.pipeline import FusionOptions, FusionPipeline
+        from volfuse.registration.command import registered
         from volfuse.transforms.files import check_output, write_image
 
         check_output(output, sources)
@@ -88,9 +94,12 @@ def fuse(
             batch_size=batch_size,
         )
         pipeline = FusionPipeline(model, device)
-        with progress_bar() as progress:
-            fused = pipeline.fuse(sources, options, progress)
+        with registered(sources) if register else nullcontext(sources) as images, progress_bar() as progress:
+            fused = pipeline.fuse(images, options, progress)
         out.print(f"Fused image: {write_image(fused, output)}", soft_wrap=True, highlight=False)
+
+
+app.command("register")(register_command)
 
 
 @app.command()

@@ -1,8 +1,9 @@
-"""What every command shares: where it prints, its progress bar, and errors as one sentence."""
+"""What every command shares: where it prints, the option -v, its progress bar, and errors as one sentence."""
 
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -11,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from volfuse.errors import FusionError
 
 _BAD_INPUT = 2
+
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show the log.")]
 
 out = Console()
 err = Console(stderr=True)

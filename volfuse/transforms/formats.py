@@ -72,7 +72,7 @@ def save(image: StoredImage, path: Path, compress: bool) -> None:
     if path.name.lower().endswith(NIFTI_SUFFIXES):
         _write_nifti(image, path)
     else:
-        sitk.WriteImage(_to_itk(image), str(path), useCompression=compress)
+        sitk.WriteImage(to_itk(image), str(path), useCompression=compress)
         if image.voxels.ndim == 4 and path.suffix.lower() == ".nrrd":
             _declare_rgb(path)
 
@@ -149,7 +149,8 @@ def _from_itk(path: Path, image: sitk.Image) -> StoredImage:
     return StoredImage(voxels, _LPS_TO_RAS @ affine, min(dimension, 3), is_segmentation)
 
 
-def _to_itk(image: StoredImage) -> sitk.Image:
+def to_itk(image: StoredImage) -> sitk.Image:
+    """Return a grey or RGB image as SimpleITK has it; 2-D if its ``dimension`` is 2 and one axis has length 1."""
     is_color = image.voxels.ndim == 4
     volume = sitk.GetImageFromArray(np.swapaxes(image.voxels, 0, 2), isVector=is_color)
     affine = _LPS_TO_RAS @ image.affine

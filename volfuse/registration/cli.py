@@ -1,0 +1,37 @@
+"""The command ``volfuse register``. What computes loads only when it runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from volfuse.console import Verbose, one_sentence
+
+
+def register(
+    fixed: Annotated[Path, typer.Argument(help="The volume that stays where it is.")],
+    moving: Annotated[Path, typer.Argument(help="The volume of the same patient that is put onto it.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Registered volume: .nii.gz, .nii, .nrrd or .mha.")
+    ],
+    stages: Annotated[
+        str | None,
+        typer.Option(
+            help="Some of rigid,affine,syn; syn is deformable. Default: rigid,affine, or none with landmarks."
+        ),
+    ] = None,
+    landmarks: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            help="Points in the fixed and in the moving volume to begin with: .mrk.json, .fcsv or .csv.",
+            metavar="FIXED_POINTS MOVING_POINTS",
+        ),
+    ] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Put one volume onto another: the result has the grid of FIXED and the values of MOVING."""
+    with one_sentence(verbose):
+        from volfuse.registration.command import register_files
+
+        names = stages and [name.strip() for name in stages.split(",")]
+        register_files(fixed, moving, output, names, landmarks)

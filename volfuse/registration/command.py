@@ -1,0 +1,86 @@
+"""Registration of files: what ``volfuse register`` and ``volfuse fuse --register`` do."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.table import Table
+
+from volfuse.console import err, out, progress_bar
+from volfuse.errors import FusionError
+from volfuse.registration.gate import BENDING_LIMIT
+from volfuse.registration.volumes import Registration, register
+from volfuse.transforms.files import PICTURE_SUFFIXES, check_output, output_suffix, write_image
+
+
+def register_files(
+    fixed: Path,
+    moving: Path,
+    output: Path,
+    stages: Sequence[str] | None,
+    landmarks: tuple[Path, Path] | None,
+) -> None:
+    """Register, show how well it went, and write the registered volume.
+
+    Raises:
+        FusionError: if something is wrong with the input, or the result fails the quality gate; nothing is written.
+    """
+    check_output(output, [fixed, moving])
+    if output_suffix(output).lower() in PICTURE_SUFFIXES:
+        raise FusionError(f"{output.name} can hold one slice; choose .nii.gz, .nii, .nrrd or .mha.")
+    with progress_bar("Registering", "stages") as progress:
+        done = register(fixed, moving, stages, landmarks, progress)
+    out.print(quality_table(done))
+    if done.landmark_error is not None:
+        out.print(f"Landmarks: {done.landmark_error:.2f} mm root mean square distance after the rigid fit")
+    if done.bending is not None:
+        out.print(f"Left to gain by bending: {done.bending:.1%} (above {BENDING_LIMIT:.0%} is odd)")
+    # Who marks the points has the last word.
+    pass_gate(done, moving.name, fixed.name, only_warn=landmarks is not None)
+    out.print(f"Registered volume: {write_image(done.image, output)}", soft_wrap=True, highlight=False)
+
+
+@contextmanager
+def registered(sources: Sequence[Path]) -> Iterator[list[Path]]:
+    """Yield the first source and files of the others on its grid, which are deleted afterwards.
+
+    Raises:
+        FusionError: as :func:`register_files`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        images = [sources[0]]
+        for number, source in enumerate(sources[1:], start=1):
+            with progress_bar(f"Registering {source.name}", "stages") as progress:
+                done = register(sources[0], source, progress=progress)
+            pass_gate(done, source.name, sources[0].name)
+            file = Path(folder) / str(number) / f"{source.name.split('.')[0]}.nii"
+            file.parent.mkdir()
+            images.append(write_image(done.image, file))
+        yield images
+
+
+def pass_gate(done: Registration, moving: str, fixed: str, only_warn: bool = False) -> None:
+    """Refuse a registration that looks wrong, warn of one that looks odd.
+
+    Raises:
+        FusionError: if there is serious doubt, see :class:`~volfuse.registration.gate.Doubt`.
+    """
+    if not done.doubt:
+        return
+    sentence = (
+        f"{moving} may not lie on {fixed} after registration: {done.doubt.reason}; "
+        f"check that both show the same part of the same patient, and if they do, {done.doubt.advice}."
+    )
+    if done.doubt.is_serious and not only_warn:
+        raise FusionError(sentence)
+    err.print(f"Warning: {sentence}", soft_wrap=True, highlight=False, markup=False)
+
+
+def quality_table(done: Registration) -> Table:
+    """Return the likeness before and after."""
+    table = Table("", "SSIM", "NCC", "NMI", "Edges")
+    for name, measured in (("before", done.before), ("after", done.after)):
+        values = (measured.ssim, measured.ncc, measured.nmi, measured.edges)
+        table.add_row(name, *(f"{value:.3f}" for value in values))
+    return table

@@ -1,0 +1,117 @@
+"""Put one volume onto another: from two image files to the moving one on the grid of the fixed one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+import torch
+from monai.data import MetaTensor
+
+from volfuse.errors import FusionError
+from volfuse.registration.gate import Doubt, bending_gain, doubt_of_landmarks, doubt_of_stages
+from volfuse.registration.points import landmark_error, paired_points, rigid_from_points
+from volfuse.registration.similarity import Similarity, likeness
+from volfuse.registration.stages import DEFAULT_STAGES, align, check_size, check_stages, linear_part
+from volfuse.transforms.color import rgb_to_ycbcr
+from volfuse.transforms.files import read_image, source_name
+from volfuse.transforms.formats import StoredImage, to_itk
+from volfuse.transforms.windows import ROBUST
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A volume that was put onto another, and how well it lies there.
+
+    Attributes:
+        image: the moving volume on the fixed grid, (1, X, Y, Z) or RGB (3, X, Y, Z), in the type it is stored in; its
+            lowest value where it has no voxels.
+        transform: maps points of the fixed volume to the moving one, mm, LPS.
+        before: likeness of the two volumes as their files place them.
+        after: likeness now.
+        bending: what a deformable registration would add to the linear one, see
+            :func:`~volfuse.registration.gate.bending_gain`; ``None`` if landmarks alone were used.
+        doubt: why the volumes do not seem to lie on each other; ``None`` if nothing is odd.
+        landmark_error: root mean square distance left between landmarks, mm; ``None`` without landmarks.
+    """
+
+    image: MetaTensor
+    transform: sitk.Transform
+    before: Similarity
+    after: Similarity
+    bending: float | None
+    doubt: Doubt | None
+    landmark_error: float | None
+
+
+def register(
+    fixed: str | Path,
+    moving: str | Path,
+    stages: Sequence[str] | None = None,
+    landmarks: tuple[str | Path, str | Path] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Registration:
+    """Register one volume onto another of the same patient.
+
+    Args:
+        fixed: the volume that stays where it is; any file :func:`~volfuse.transforms.read_image` reads.
+        moving: the volume that is put onto it. A colour volume is registered by its luminance.
+        stages: see :func:`~volfuse.registration.align`; by default rigid and affine, or none if there are landmarks.
+        landmarks: files of points in ``fixed`` and in ``moving``; the stages begin from where they put the volume.
+        progress: called as ``progress(stages_done, stages_in_all)``.
+
+    Raises:
+        FusionError: one sentence on what is wrong with the input and what to do.
+    """
+    stages = check_stages(stages or (() if landmarks else DEFAULT_STAGES))
+    volumes = [read_image(path) for path in (fixed, moving)]
+    greys = [luminance(volume) for volume in volumes]
+    start, left = None, None
+    if landmarks:
+        points = paired_points(*landmarks)
+        start = rigid_from_points(*points)
+        left = landmark_error(start, *points)
+    transform = align(*greys, stages, start, progress) if stages else start
+    before, after = (likeness(*greys, place) for place in (sitk.Transform(3, sitk.sitkIdentity), transform))
+    if stages:
+        bending = bending_gain(*greys, linear_part(transform))
+        doubt = doubt_of_stages(stages, linear_part(transform), bending)
+    else:
+        bending, doubt = None, doubt_of_landmarks(before, after)
+    moved = resample(volumes[1], volumes[0], transform)
+    return Registration(moved, transform, before, after, bending, doubt, left)
+
+
+def luminance(volume: MetaTensor) -> sitk.Image:
+    """Return what registration looks at: the luminance of a volume, its percentiles 0.1 and 99.9 as 0 and 1.
+
+    Raises:
+        FusionError: if the image has no position in space or is no volume.
+    """
+    name = source_name(volume)
+    if not volume.meta["has_geometry"]:
+        raise FusionError(f"{name} is a picture without a position in space; registration needs volumes.")
+    grey = volume.as_tensor()[0] if volume.shape[0] == 1 else rgb_to_ycbcr(volume.as_tensor())[0]
+    low, high = (limit.resolve(grey.numpy()) for limit in (ROBUST.low, ROBUST.high))
+    if high <= low:
+        raise FusionError(f"{name} is almost everywhere {low:g}; there is too little in it to register by.")
+    scaled = ((grey - low) / (high - low)).clamp(0, 1)
+    image = to_itk(StoredImage(scaled.numpy(), volume.affine.numpy()))
+    check_size(image, name)
+    return image
+
+
+def resample(moving: MetaTensor, fixed: MetaTensor, transform: sitk.Transform) -> MetaTensor:
+    """Return ``moving`` (C, X, Y, Z) on the grid of ``fixed``, linearly, in the type it is stored in."""
+    grid = to_itk(StoredImage(np.zeros(fixed.shape[1:], np.uint8), fixed.affine.numpy()))
+    stored = np.dtype(moving.meta["stored_dtype"]).newbyteorder("=")
+    keeps_type = stored.kind in "iu" and stored.itemsize <= 4
+    channels = []
+    for channel in moving.as_tensor():
+        image = to_itk(StoredImage(channel.numpy(), moving.affine.numpy()))
+        moved = sitk.Resample(image, grid, transform, sitk.sitkLinear, channel.min().item())
+        voxels = np.swapaxes(sitk.GetArrayFromImage(moved), 0, 2)
+        channels.append(np.rint(voxels).astype(stored) if keeps_type else voxels)
+    meta = {"affine": fixed.affine, "filename_or_obj": moving.meta["filename_or_obj"]}
+    return MetaTensor(torch.from_numpy(np.stack(channels)), meta=meta)
