@@ -74,7 +74,7 @@ def doubt_of_stages(stages: Sequence[str], linear: Linear, bending: float) -> Do
         reason = f"the affine stage changes lengths by a factor of {factor:.2f}"
         return Doubt(reason, "leave that stage out or give landmarks", is_serious=True)
     if bending > BENDING_LIMIT:
-        reason = f"bending it would add {bending:.0%} to what the two tell about each other"
+        reason = f"bending it adds {bending:.0%} to what the two tell about each other"
         limit = BENT_LIMIT if "syn" in stages else BENDING_LIMIT
         return Doubt(reason, "the stage syn or landmarks may help", is_serious=bending > limit)
     return None

@@ -76,7 +76,7 @@ def test_a_patient_whose_shape_changed_may_be_bent_further() -> None:
         (LINEAR, 0.13, "13%", True), (DEFORMABLE, 0.13, "13%", False), (DEFORMABLE, 0.31, "31%", True),
     ):  # fmt: skip
         assert doubt_of_stages(stages, STILL, gain) == Doubt(
-            f"bending it would add {told} to what the two tell about each other",
+            f"bending it adds {told} to what the two tell about each other",
             "the stage syn or landmarks may help",
             is_serious,
         )
