@@ -65,7 +65,22 @@ def test_every_network_can_train_for_what_is_measured(bundle: Bundle) -> None:
     assert bundle.name == "volfuse" or "paper" in (train.get("recipes") or train["losses"])
 
 
+def train_encoders(bundle: Bundle, pairs: Path, folder: Path) -> None:
+    """Train what stage 2 of a bundle with two stages starts from, one epoch for each source, into ``folder``."""
+    if not (bundle.root / "configs" / "train_autoencoder.json").is_file():
+        return
+    for source in range(bundle.num_sources):
+        overrides = {
+            "dataset_dir": str(pairs),
+            "tasks": ["phantom"],
+            "max_epochs": 1,
+            "checkpoint_dir": str(folder),
+        }
+        run(workflow(bundle, "train", ["train.json", "train_autoencoder.json"], source=source, **overrides))
+
+
 def test_training_lowers_the_loss_and_resumes(bundle: Bundle, pairs: Path, tmp_path: Path) -> None:
+    train_encoders(bundle, pairs, tmp_path / "runs")
     losses: list[float] = []
 
     def train(epochs: int) -> None:
@@ -170,6 +185,7 @@ def test_the_exported_network_computes_the_same(bundle: Bundle, tmp_path: Path) 
 
 @pytest.mark.slow
 def test_two_processes_train_together(bundle: Bundle, pairs: Path, tmp_path: Path) -> None:
+    train_encoders(bundle, pairs, tmp_path / "runs")
     options = {
         "bundle_root": str(tmp_path),
         "dataset_dir": str(pairs),

@@ -72,13 +72,11 @@ def test_parameters_of_each_part_are_those_that_the_published_code_uses() -> Non
 
 
 def test_multiply_adds_are_those_of_the_published_code_without_its_box_filters() -> None:
-    with torch.device("meta"):
-        network = CrossFuse()
     # There, full 3x3 convolutions with ones weigh the skip connections: 32 channels at 256x256, 128 at 32x32.
     box_filters = 2 * 9 * (32**2 * 256**2 + 128**2 * 32**2)
     # thop counts one operation per pixel of nearest-neighbour upsampling.
     upsampling = 64 * 64**2 + 64 * 128**2 + 32 * 256**2
-    assert round((count_multiply_adds(network) + box_filters + upsampling) / 1e9, 2) == 27.17
+    assert round((count_multiply_adds(CrossFuse()) + box_filters + upsampling) / 1e9, 2) == 27.17
 
 
 @pytest.mark.parametrize(("reverse", "sign"), [(True, -1), (False, 1)])
@@ -172,6 +170,13 @@ def test_noise_below_half_a_grey_level_is_not_stretched(network: CrossFuse) -> N
     assert fused.max() - fused.min() < 1 / 600
 
 
+def test_black_around_little_tissue_stays_black() -> None:
+    sources = torch.zeros(1, 2, 64, 64)
+    sources[..., 28:36, 28:36] = torch.rand(2, 8, 8)
+    fused = CrossFuse().eval()(sources)
+    assert not fused[..., :24, :].any() and not fused[..., 40:].any() and fused[..., 30:34, 30:34].any()
+
+
 def test_the_output_is_stretched_per_image_or_per_call_or_clipped() -> None:
     network = CrossFuse(fusion="add").requires_grad_(False)
     network.output[1].weight.fill_(20)
@@ -208,12 +213,16 @@ def test_deep_features_are_weighted_by_the_magnitude_of_their_mean() -> None:
         torch.testing.assert_close(share, torch.full((1, 4, 6, 6), expected))
 
 
-def test_shallow_features_are_weighted_by_their_distance_from_their_mean() -> None:
-    first, second = torch.zeros(1, 1, 5, 5), torch.zeros(1, 1, 5, 5)
-    first[..., 2, 2], second[..., 2, 2] = 0.9, -0.3
-    share = detail_weights(first, second)[0]
-    torch.testing.assert_close(share[..., 1:4, 1:4], torch.full((1, 1, 3, 3), 0.75), rtol=0, atol=1e-4)
-    assert not share[..., 0, :].any()
+@pytest.mark.parametrize(("mode", "reach"), [("official", 1), ("bounded", 4)])
+def test_shallow_features_are_weighted_by_their_distance_from_their_mean(mode: str, reach: int) -> None:
+    first, second = torch.zeros(1, 1, 13, 13), torch.zeros(1, 1, 13, 13)
+    first[..., 6, 6], second[..., 6, 6] = 0.9, -0.3
+    share = detail_weights(first, second, mode)[0]
+    near = slice(6 - reach, 7 + reach)
+    torch.testing.assert_close(
+        share[..., near, near], torch.full_like(share[..., near, near], 0.75), rtol=0, atol=1e-3
+    )
+    assert not share[..., : 6 - reach, :].any()
 
 
 @pytest.mark.parametrize("weigh", [intensity_weights, detail_weights])
@@ -223,6 +232,14 @@ def test_weights_stay_between_zero_and_one(weigh) -> None:
     assert all(share.min() >= 0 and share.max() <= 1 for share in shares)
     assert sum(shares).max() <= 1 + 1e-6
     assert not any(share.requires_grad for share in shares)
+
+
+def test_rounding_to_bfloat16_is_no_detail(network: CrossFuse) -> None:
+    sources = torch.rand(1, 2, 32, 32)
+    sources[..., 16:] = 0.3
+    with torch.autocast("cpu", torch.bfloat16):
+        shallow, deep = network.encoders[0](sources[:, :1])
+    assert torch.equal(shallow, network.encoders[0](sources[:, :1])[0]) and deep.dtype == torch.bfloat16
 
 
 def test_published_weights_divide_by_signed_sums_over_all_channels() -> None:

@@ -59,7 +59,9 @@ class DenseEncoder(nn.Module):
                 f"CrossFuse needs images of at least {MINIMUM_SIZE}x{MINIMUM_SIZE} pixels, not {height}x{width}; "
                 "choose another model for such small ones."
             )
-        shallow = self.stem(image)
+        # In bfloat16 the rounding of flat regions would look like detail to the skip connections.
+        with torch.autocast(image.device.type, enabled=False):
+            shallow = self.stem(image.float())
         return shallow, self.blocks(shallow)
 
 

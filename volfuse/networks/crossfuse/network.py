@@ -28,6 +28,7 @@ OutNorm = Literal["clip", "minmax", "volume"]
 
 # Half a grey level of 8 bits: what varies less shows nothing.
 FLAT = 0.5 / 255
+FLAT_WINDOW = 7  # pixels
 
 
 class CrossFuse(nn.Module):
@@ -96,7 +97,8 @@ class CrossFuse(nn.Module):
     def forward(self, sources: Tensor) -> Tensor:
         """Fuse ``sources`` (B, 2, H, W), values 0..1, H and W at least 16, into (B, 1, H, W), values 0..1.
 
-        An image in which neither source varies becomes the brighter of the two.
+        Where neither source varies within 7x7 pixels (in the whole image, if that is stretched), the brighter one is
+        returned: black around a head stays black.
 
         Raises:
             FusionError: if the images are smaller than 16x16.
@@ -145,9 +147,17 @@ class CrossFuse(nn.Module):
             over = (0, 1, 2, 3) if self.out_norm == "volume" else (1, 2, 3)
             low, high = fused.amin(over, keepdim=True), fused.amax(over, keepdim=True)
             fused = (fused - low) / (high - low).clamp(min=1e-6)
-        contrast = sources.amax((2, 3), keepdim=True) - sources.amin((2, 3), keepdim=True)
-        is_flat = contrast.amax(dim=1, keepdim=True) < FLAT
+        is_flat = self._contrast(sources).amax(dim=1, keepdim=True) < FLAT
         return torch.where(is_flat, sources.amax(dim=1, keepdim=True), fused)
+
+    def _contrast(self, sources: Tensor) -> Tensor:
+        """How much each source varies: nearby, or in the whole image where that is stretched as published."""
+        if self.out_norm == "clip":
+            brightest, darkest = (
+                F.max_pool2d(sign * sources, FLAT_WINDOW, 1, FLAT_WINDOW // 2) for sign in (1, -1)
+            )
+            return brightest + darkest
+        return sources.amax((2, 3), keepdim=True) - sources.amin((2, 3), keepdim=True)
 
 
 class Concatenated(nn.Module):

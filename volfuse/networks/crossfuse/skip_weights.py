@@ -8,6 +8,8 @@ from torch import Tensor
 
 WeightMode = Literal["bounded", "official"]
 
+_DETAIL_WINDOW = 7  # pixels
+
 
 def intensity_weights(first: Tensor, second: Tensor, mode: WeightMode = "bounded") -> tuple[Tensor, Tensor]:
     r"""Weigh deep features by their means over 3x3: :math:`w_i = g_i / (g_1 + g_2 + 10^{-6})`.
@@ -29,9 +31,20 @@ def intensity_weights(first: Tensor, second: Tensor, mode: WeightMode = "bounded
 
 
 def detail_weights(first: Tensor, second: Tensor, mode: WeightMode = "bounded") -> tuple[Tensor, Tensor]:
-    """Weigh shallow features by how far they are from their means over 3x3; see :func:`intensity_weights`."""
-    details = (features.detach().float() - _local_mean(features, mode) for features in (first, second))
-    return _shares(*(detail.abs() for detail in details), first.dtype)
+    """Weigh shallow features by how far they are from their means over 3x3; see :func:`intensity_weights`.
+
+    ``"bounded"`` takes the mean of that distance over 7x7: from pixel to pixel it is mostly noise, which would be seen
+    in the fused image.
+    """
+    details = [
+        (features.detach().float() - _local_mean(features, mode)).abs() for features in (first, second)
+    ]
+    if mode == "bounded":
+        details = [
+            F.avg_pool2d(detail, _DETAIL_WINDOW, 1, _DETAIL_WINDOW // 2, count_include_pad=False)
+            for detail in details
+        ]
+    return _shares(*details, first.dtype)
 
 
 def _local_mean(features: Tensor, mode: WeightMode) -> Tensor:
