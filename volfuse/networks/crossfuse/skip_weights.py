@@ -8,7 +8,7 @@ from torch import Tensor
 
 WeightMode = Literal["bounded", "official"]
 
-_DETAIL_WINDOW = 7  # pixels
+_DETAIL_WINDOW = 11  # pixels
 
 
 def intensity_weights(first: Tensor, second: Tensor, mode: WeightMode = "bounded") -> tuple[Tensor, Tensor]:
@@ -33,7 +33,7 @@ def intensity_weights(first: Tensor, second: Tensor, mode: WeightMode = "bounded
 def detail_weights(first: Tensor, second: Tensor, mode: WeightMode = "bounded") -> tuple[Tensor, Tensor]:
     """Weigh shallow features by how far they are from their means over 3x3; see :func:`intensity_weights`.
 
-    ``"bounded"`` takes the mean of that distance over 7x7: from pixel to pixel it is mostly noise, which would be seen
+    ``"bounded"`` takes the mean of that distance over 11x11: from pixel to pixel it is mostly noise, which would be seen
     in the fused image.
     """
     details = [
