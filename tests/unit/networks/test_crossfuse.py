@@ -213,16 +213,16 @@ def test_deep_features_are_weighted_by_the_magnitude_of_their_mean() -> None:
         torch.testing.assert_close(share, torch.full((1, 4, 6, 6), expected))
 
 
-@pytest.mark.parametrize(("mode", "reach"), [("official", 1), ("bounded", 4)])
+@pytest.mark.parametrize(("mode", "reach"), [("official", 1), ("bounded", 6)])
 def test_shallow_features_are_weighted_by_their_distance_from_their_mean(mode: str, reach: int) -> None:
-    first, second = torch.zeros(1, 1, 13, 13), torch.zeros(1, 1, 13, 13)
-    first[..., 6, 6], second[..., 6, 6] = 0.9, -0.3
+    first, second = torch.zeros(1, 1, 17, 17), torch.zeros(1, 1, 17, 17)
+    first[..., 8, 8], second[..., 8, 8] = 0.9, -0.3
     share = detail_weights(first, second, mode)[0]
-    near = slice(6 - reach, 7 + reach)
+    near = slice(8 - reach, 9 + reach)
     torch.testing.assert_close(
         share[..., near, near], torch.full_like(share[..., near, near], 0.75), rtol=0, atol=1e-3
     )
-    assert not share[..., : 6 - reach, :].any()
+    assert not share[..., : 8 - reach, :].any()
 
 
 @pytest.mark.parametrize("weigh", [intensity_weights, detail_weights])
