@@ -19,7 +19,7 @@ from volfuse.metrics.edges import (
     edge_preservation_index_to_first,
     edge_preservation_index_to_second,
 )
-from volfuse.metrics.exposure import multi_exposure_structural_similarity
+from volfuse.metrics.exposure import DesiredStructure, multi_exposure_structural_similarity
 from volfuse.metrics.feature_information import (
     feature_mutual_information_dct,
     feature_mutual_information_edge,
@@ -50,6 +50,7 @@ from volfuse.metrics.visual_information import (
 
 __all__ = [
     "METRICS",
+    "DesiredStructure",
     "FusionMetric",
     "Metric",
     "average_gradient",

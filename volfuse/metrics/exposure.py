@@ -13,7 +13,10 @@ from volfuse.metrics.windows import gaussian, local_mean
 
 SCALES = 3
 PIXELS = WINDOW_SIZE**2
+BORDER = WINDOW_SIZE // 2
 UNIFORM = torch.full((WINDOW_SIZE,), 1 / WINDOW_SIZE, dtype=torch.float64)
+GAUSSIAN = gaussian(WINDOW_SIZE, 1.5)
+STABILITY = (0.03 * 255) ** 2
 
 
 def multi_exposure_structural_similarity(fused: Tensor, sources: Tensor) -> Tensor:
@@ -44,8 +47,64 @@ def multi_exposure_structural_similarity(fused: Tensor, sources: Tensor) -> Tens
     return similarity
 
 
+class DesiredStructure:
+    r"""What :func:`multi_exposure_structural_similarity` asks for at its second scale, and the way there.
+
+    The second scale, half the resolution, counts six times as much as the first. Windows continue the images beyond
+    their border, which the metric does not.
+
+    Args:
+        sources: (B, N, H, W), values 0..1, any N, H and W.
+    """
+
+    def __init__(self, sources: Tensor) -> None:
+        self.sources = _continued(_halved(sources))
+        # A source whose structure is drowned by another's is asked for amplified; beyond four times it is noise.
+        self.shares = _shares(255 * self.sources).clamp(max=4)
+        self.means = local_mean(self.sources, GAUSSIAN)
+        covariances = _covariances(self.sources, GAUSSIAN)
+        self.variance = torch.einsum("bkyx,blyx,bklyx->byx", self.shares, self.shares, covariances)[:, None]
+
+    def ascent(self, fused: Tensor) -> Tensor:
+        r"""Where the similarity rises: the derivative of its sum over all windows by each fused value, in closed form.
+
+        With w the window, :math:`\mu` means within it, :math:`V = \sigma_{\hat r}^2 + \sigma_F^2 + C`, Q the similarity
+        and :math:`a_k` the shares of the sources in :math:`\hat r` the result is
+
+        .. math:: \sum_k x_k \left(w * \frac{2 a_k}{V}\right) - f \left(w * \frac{2 Q}{V}\right)
+                  + w * \frac{2 Q \mu_F - 2 \sum_k a_k \mu_k}{V}
+
+        Args:
+            fused: (B, 1, H, W), values 0..1.
+
+        Returns:
+            (B, 1, H / 2, W / 2), rounded up; exact but for five rows and columns at the border.
+        """
+        fused = _continued(_halved(fused))
+        mean = local_mean(fused, GAUSSIAN)
+        variance = (local_mean(fused.square(), GAUSSIAN) - mean.square()).clamp(min=0)
+        covariances = local_mean(fused * self.sources, GAUSSIAN) - mean * self.means
+        covariance = (self.shares * covariances).sum(dim=1, keepdim=True)
+        whole = self.variance + variance + STABILITY / 255**2
+        similarity = (2 * covariance + STABILITY / 255**2) / whole
+        offset = similarity * mean - (self.shares * self.means).sum(dim=1, keepdim=True)
+        parts = 2 * torch.cat([self.shares, -similarity, offset], dim=1) / whole
+        spread = local_mean(F.pad(parts, (2 * BORDER,) * 4), GAUSSIAN)
+        images = torch.cat([self.sources, fused, torch.ones_like(fused)], dim=1)
+        return (images * spread).sum(dim=1, keepdim=True)[..., BORDER:-BORDER, BORDER:-BORDER]
+
+
 def _similarity_to_desired(fused: Tensor, sources: Tensor) -> Tensor:
     """Map (B, H - 10, W - 10) of one scale, from the covariances between all images in each window."""
+    shares = _shares(sources)
+    weighted = _covariances(torch.cat([fused, sources], dim=1), GAUSSIAN)
+    covariance = torch.einsum("bkyx,bkyx->byx", shares, weighted[:, 1:, 0])
+    desired_variance = torch.einsum("bkyx,blyx,bklyx->byx", shares, shares, weighted[:, 1:, 1:])
+    return (2 * covariance + STABILITY) / (desired_variance + weighted[:, 0, 0] + STABILITY)
+
+
+def _shares(sources: Tensor) -> Tensor:
+    """What each source, in grey levels, is multiplied by in the desired patch: (B, N, H - 10, W - 10)."""
     uniform = PIXELS * _covariances(sources, UNIFORM)
     norms = safe_sqrt(uniform.diagonal(dim1=1, dim2=2)).movedim(-1, 1)
     consistency = safe_ratio(safe_sqrt(uniform.sum(dim=(1, 2))), norms.sum(dim=1), otherwise=1)
@@ -54,13 +113,7 @@ def _similarity_to_desired(fused: Tensor, sources: Tensor) -> Tensor:
     weights = (contrast / WINDOW_SIZE) ** exponent[:, None] + torch.finfo(contrast.dtype).eps
     shares = weights / weights.sum(dim=1, keepdim=True) / contrast
     squared_norm = torch.einsum("bkyx,blyx,bklyx->byx", shares, shares, uniform)
-    shares = shares * safe_ratio(contrast.amax(dim=1), safe_sqrt(squared_norm))[:, None]
-
-    weighted = _covariances(torch.cat([fused, sources], dim=1), gaussian(WINDOW_SIZE, 1.5))
-    covariance = torch.einsum("bkyx,bkyx->byx", shares, weighted[:, 1:, 0])
-    desired_variance = torch.einsum("bkyx,blyx,bklyx->byx", shares, shares, weighted[:, 1:, 1:])
-    constant = (0.03 * 255) ** 2
-    return (2 * covariance + constant) / (desired_variance + weighted[:, 0, 0] + constant)
+    return shares * safe_ratio(contrast.amax(dim=1), safe_sqrt(squared_norm))[:, None]
 
 
 def _covariances(images: Tensor, window: Tensor) -> Tensor:
@@ -76,3 +129,7 @@ def _halved(images: Tensor) -> Tensor:
     """Means of 2x2 pixels; an odd last row or column counts twice."""
     height, width = images.shape[2:]
     return F.avg_pool2d(F.pad(images, (0, width % 2, 0, height % 2), mode="replicate"), 2)
+
+
+def _continued(images: Tensor) -> Tensor:
+    return F.pad(images, (BORDER,) * 4, mode="replicate")

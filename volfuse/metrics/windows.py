@@ -35,9 +35,9 @@ def local_mean(images: Tensor, window: Tensor) -> Tensor:
 
 def _band(length: int, window: Tensor) -> Tensor:
     """(length, length - size + 1) matrix with the window's weights from the diagonal downwards."""
-    outputs = torch.arange(length - len(window) + 1, device=window.device)
-    inputs = outputs + torch.arange(len(window), device=window.device)[:, None]
-    band = window.new_zeros(length, len(outputs))
+    outputs = torch.arange(length - window.shape[0] + 1, device=window.device)
+    inputs = outputs + torch.arange(window.shape[0], device=window.device)[:, None]
+    band = window.new_zeros(length, outputs.shape[0])
     band[inputs, outputs] = window[:, None].expand_as(inputs)
     return band
 

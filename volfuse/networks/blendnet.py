@@ -4,9 +4,10 @@ Not from a paper. The fused image is a weighted mean of the sources and their ma
 plus a correction that cannot exceed a share of how much the sources differ nearby. By construction an image fused
 with itself is returned exactly, black stays black, and the contribution of every source is known.
 
-The network looks at its own result a few times: each time it gets the fused image and the directions in which more of
-the sources' edges would survive and in which what is added to one source would look more like the other, and revises
-weights and correction. The second looks at the whole image. That is gradient ascent with a learned step
+The network looks at its own result a few times: each time it gets the fused image and three directions, in which more
+of the sources' edges would survive, in which what is added to one source would look more like the other (over the whole
+image), and in which patches would be closer to the best that the sources offer, and revises weights and correction.
+That is gradient ascent with a learned step
 (Gregor and LeCun 2010, ICML; Adler and Oktem 2017, doi:10.1088/1361-6420/aa9581). It works at half resolution on
 rearranged pixels (Shi et al. 2016, doi:10.1109/CVPR.2016.207) with dilated convolutions (Yu and Koltun 2016,
 arXiv:1511.07122).
@@ -18,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from volfuse.metrics import correlation_of_differences_ascent, edge_preservation_ascent
+from volfuse.metrics import DesiredStructure, correlation_of_differences_ascent, edge_preservation_ascent
 
 
 class BlendNet(nn.Module):
@@ -50,8 +51,9 @@ class BlendNet(nn.Module):
         self.stem = _conv(4 * self.num_sources, channels)
         self.trunk = nn.ModuleList(_conv(channels, channels, dilation) for dilation in dilations)
         self.head = _conv(channels, outputs)
-        # Per pixel: the sources, the fused image, the ascent of the edges twice, that of the correlations.
-        self.revision_stem = _conv(channels + 4 * (self.num_sources + 4), channels)
+        # Per pixel: the sources, the fused image, the ascent of the edges twice, that of the correlations; per four
+        # pixels the ascent of the structure.
+        self.revision_stem = _conv(channels + 4 * (self.num_sources + 4) + 1, channels)
         self.revision_layer = _conv(channels, channels)
         self.revision_head = _conv(channels, outputs)
 
@@ -76,9 +78,14 @@ class BlendNet(nn.Module):
             features = features + F.leaky_relu(layer(features), 0.1)
         prediction = self.head(features)
         bound = self._bound(sources)
+        with torch.autocast(sources.device.type, enabled=False):
+            desired = DesiredStructure(sources.float())
         for _ in range(self.revisions):
             fused = self._render(prediction, sources, bound).sum(dim=1, keepdim=True)
-            prediction = prediction + self._revise(fused, features, sources)
+            seen = torch.cat([features, self._look(fused, sources, desired)], dim=1)
+            revision = F.leaky_relu(self.revision_stem(seen), 0.1)
+            revision = revision + F.leaky_relu(self.revision_layer(revision), 0.1)
+            prediction = prediction + self.revision_head(revision)
         return self._render(prediction, sources, bound)[..., :height, :width]
 
     def _bound(self, sources: Tensor) -> Tensor:
@@ -98,19 +105,17 @@ class BlendNet(nn.Module):
         corrected = (blend + bound * correction.tanh()).clamp(0, 1)
         return torch.cat([blended, corrected - blend], dim=1)
 
-    def _revise(self, fused: Tensor, features: Tensor, sources: Tensor) -> Tensor:
-        # float32 whatever the autocast: the ascents divide by small numbers.
-        images = fused.detach().float(), sources.float()
-        edges = edge_preservation_ascent(*images)
-        scale = F.avg_pool2d(edges.abs(), 9, stride=1, padding=4)
-        correlations = correlation_of_differences_ascent(*images)
-        seen = torch.cat(
-            [sources, fused, edges.asinh(), (edges / (scale + 0.05)).tanh(), correlations.asinh()], 1
-        )
-        seen = torch.cat([features, F.pixel_unshuffle(seen, 2)], dim=1)
-        revision = F.leaky_relu(self.revision_stem(seen), 0.1)
-        revision = revision + F.leaky_relu(self.revision_layer(revision), 0.1)
-        return self.revision_head(revision)
+    @staticmethod
+    def _look(fused: Tensor, sources: Tensor, desired: DesiredStructure) -> Tensor:
+        # The ascents divide by small numbers.
+        with torch.autocast(fused.device.type, enabled=False):
+            images = fused.detach().float(), sources.float()
+            edges = edge_preservation_ascent(*images)
+            scale = F.avg_pool2d(edges.abs(), 9, stride=1, padding=4)
+            correlations = correlation_of_differences_ascent(*images)
+            structure = desired.ascent(images[0])
+        seen = [sources, fused, edges.asinh(), (edges / (scale + 0.05)).tanh(), correlations.asinh()]
+        return torch.cat([F.pixel_unshuffle(torch.cat(seen, dim=1), 2), structure.asinh()], dim=1)
 
 
 def _conv(in_channels: int, out_channels: int, dilation: int = 1) -> nn.Conv2d:

@@ -23,7 +23,7 @@ def test_parameters_are_those_counted_by_hand() -> None:
         return inputs * outputs * 9 + outputs
 
     trunk = conv(8, 24) + 5 * conv(24, 24) + conv(24, 16)
-    revision = conv(24 + 24, 24) + conv(24, 24) + conv(24, 16)
+    revision = conv(24 + 25, 24) + conv(24, 24) + conv(24, 16)
     assert count_parameters(BlendNet()) == trunk + revision
 
 

@@ -33,8 +33,8 @@ def intensity_weights(first: Tensor, second: Tensor, mode: WeightMode = "bounded
 def detail_weights(first: Tensor, second: Tensor, mode: WeightMode = "bounded") -> tuple[Tensor, Tensor]:
     """Weigh shallow features by how far they are from their means over 3x3; see :func:`intensity_weights`.
 
-    ``"bounded"`` takes the mean of that distance over 11x11: from pixel to pixel it is mostly noise, which would be seen
-    in the fused image.
+    ``"bounded"`` takes the mean of that distance over 11x11: from pixel to pixel it is mostly noise, which would be
+    seen in the fused image.
     """
     details = [
         (features.detach().float() - _local_mean(features, mode)).abs() for features in (first, second)
