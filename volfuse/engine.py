@@ -11,6 +11,7 @@ from monai.handlers import IgniteMetricHandler, from_engine
 from torch import Tensor, nn
 
 from volfuse.metrics import FusionMetric
+from volfuse.metrics.inputs import plain_tensor
 
 
 class FusionPrepareBatch(PrepareBatch):
@@ -30,9 +31,12 @@ class FusionPrepareBatch(PrepareBatch):
         non_blocking: bool = False,
         **kwargs: Any,
     ) -> tuple[Tensor, Tensor]:
-        """Return ``batchdata["image"]`` (B, N, ...) and the label, by default the same again, on ``device``."""
+        """Return ``batchdata["image"]`` (B, N, ...) and the label, by default the same again, on ``device``.
+
+        Without geometry: MONAI would carry it through every operation of the network, which takes longer.
+        """
         sources, label = (
-            batchdata[key].to(device=device, non_blocking=non_blocking, **kwargs)
+            plain_tensor(batchdata[key]).to(device=device, non_blocking=non_blocking, **kwargs)
             for key in ("image", self.label)
         )
         return sources, label
