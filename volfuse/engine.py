@@ -11,7 +11,6 @@ from monai.handlers import IgniteMetricHandler, from_engine
 from torch import Tensor, nn
 
 from volfuse.metrics import FusionMetric
-from volfuse.metrics.inputs import plain_tensor
 
 
 class FusionPrepareBatch(PrepareBatch):
@@ -31,12 +30,9 @@ class FusionPrepareBatch(PrepareBatch):
         non_blocking: bool = False,
         **kwargs: Any,
     ) -> tuple[Tensor, Tensor]:
-        """Return ``batchdata["image"]`` (B, N, ...) and the label, by default the same again, on ``device``.
-
-        Without geometry: MONAI would carry it through every operation of the network, which takes longer.
-        """
+        """Return ``batchdata["image"]`` (B, N, ...) and the label, by default the same again, on ``device``."""
         sources, label = (
-            plain_tensor(batchdata[key]).to(device=device, non_blocking=non_blocking, **kwargs)
+            batchdata[key].to(device=device, non_blocking=non_blocking, **kwargs)
             for key in ("image", self.label)
         )
         return sources, label

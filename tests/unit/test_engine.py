@@ -3,7 +3,6 @@ from pathlib import Path
 import pytest
 import torch
 from ignite.engine import Engine
-from monai.data import MetaTensor
 from monai.handlers import CheckpointSaver
 
 from volfuse.engine import (
@@ -21,10 +20,6 @@ def test_the_sources_are_the_label() -> None:
     image = torch.rand(2, 2, 4, 4)
     inputs, label = FusionPrepareBatch()({"image": image}, "cpu")
     assert inputs is label and torch.equal(inputs, image)
-
-
-def test_networks_get_no_geometry() -> None:
-    assert type(FusionPrepareBatch()({"image": MetaTensor(torch.rand(1, 2, 4, 4))}, "cpu")[0]) is torch.Tensor
 
 
 def test_a_known_truth_can_be_the_label() -> None:
