@@ -41,7 +41,7 @@ class BlendNet(nn.Module):
         channels: int = 24,
         dilations: Sequence[int] = (1, 2, 4, 8, 1),
         correction: float = 0.25,
-        revisions: int = 8,
+        revisions: int = 10,
     ) -> None:
         super().__init__()
         self.correction = correction
