@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from volfuse.metrics import edge_preservation
+from volfuse.metrics import DesiredStructure, edge_preservation
 from volfuse.networks import BlendNet
 from volfuse.networks.complexity import count_parameters
 
@@ -75,6 +75,14 @@ def test_slices_of_a_batch_do_not_see_each_other() -> None:
     alone = torch.cat([network(one[None]) for one in batch])
     # Noise has weak edges everywhere, whose direction is sensitive to rounding.
     torch.testing.assert_close(network(batch), alone, rtol=0, atol=1e-4)
+
+
+def test_what_a_revision_sees_is_not_rounded_to_bfloat16(network: BlendNet) -> None:
+    sources = torch.rand(1, 2, 32, 32)
+    fused, desired = sources.mean(dim=1, keepdim=True), DesiredStructure(sources)
+    with torch.autocast("cpu", torch.bfloat16):
+        seen = network._look(fused, sources, desired)
+    assert torch.equal(seen, network._look(fused, sources, desired))
 
 
 def test_a_revision_that_follows_the_ascent_keeps_more_edges() -> None:
