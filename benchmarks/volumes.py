@@ -43,7 +43,8 @@ def main() -> None:
         planes = {plane: pipeline.fuse_case(t1_t2, FusionOptions(plane=plane)) for plane in PLANES}
         axial = planes["axial"]
         agreement = plane_agreement([case.image for case in planes.values()])
-        rows["volumes"].append([model, *quality(axial), f"{slice_change(axial):.2f}", f"{agreement:.1f}"])
+        changes = [f"{change:.2f}" for change in slice_changes(axial)]
+        rows["volumes"].append([model, *quality(axial), *changes, f"{agreement:.1f}"])
         for patient, sources in zip(patients, flair_t1c, strict=True):
             case = pipeline.fuse_case(sources)
             label, brain = (axial_mask(patient / f"{name}.nii.gz") for name in ("tumour", "brainmask"))
@@ -51,7 +52,7 @@ def main() -> None:
             shares = [f"{value:.2f}" for value in (*values, values[-1] / max(values[:-1]))]
             rows["tumour"].append([model, patient.name, *quality(case), *shares])
 
-    print_table(["T1-T2", *QUALITY, "slice change", "planes PSNR dB"], rows["volumes"])
+    print_table(["T1-T2", *QUALITY, "slice change by voxel", "by volume", "planes PSNR dB"], rows["volumes"])
     print_table(["FLAIR-T1c", "patient", *QUALITY, "FLAIR", "T1c", "fused", "share"], rows["tumour"])
 
 
@@ -63,10 +64,16 @@ def quality(case: FusedCase) -> list[str]:
     return [f"{METRICS[name](fused[chosen], sources[chosen]).mean().item():.4f}" for name in QUALITY]
 
 
-def slice_change(case: FusedCase) -> float:
-    """Mean absolute difference of neighbouring fused slices, as a share of that of the livelier source."""
-    changes = [(volume[..., 1:] - volume[..., :-1]).abs().mean() for volume in (case.fused, *case.sources)]
-    return float(changes[0] / max(changes[1:]))
+def slice_changes(case: FusedCase) -> tuple[float, float]:
+    """Mean absolute difference of neighbouring fused slices, as a share of the sources'.
+
+    First of what the livelier source changes at each voxel (the maximum of the sources can never exceed 1), then of
+    what the source that is livelier on the whole changes: there, changes only in the other one count as flicker.
+    """
+    change = (case.fused[0, ..., 1:] - case.fused[0, ..., :-1]).abs()
+    source_changes = (case.sources[..., 1:] - case.sources[..., :-1]).abs()
+    by_volume = source_changes.mean(dim=(1, 2, 3)).max()
+    return float(change.mean() / source_changes.amax(dim=0).mean()), float(change.mean() / by_volume)
 
 
 def plane_agreement(fused: Sequence[Tensor]) -> float:

@@ -40,7 +40,7 @@ class BlendNet(nn.Module):
         self,
         channels: int = 24,
         dilations: Sequence[int] = (1, 2, 4, 8, 1),
-        correction: float = 0.25,
+        correction: float = 0.5,
         revisions: int = 10,
     ) -> None:
         super().__init__()
@@ -51,9 +51,10 @@ class BlendNet(nn.Module):
         self.stem = _conv(4 * self.num_sources, channels)
         self.trunk = nn.ModuleList(_conv(channels, channels, dilation) for dilation in dilations)
         self.head = _conv(channels, outputs)
+        self.revision_features = _conv(channels, channels)
         # Per pixel: the sources, the fused image, the ascent of the edges twice, that of the correlations; per four
         # pixels the ascent of the structure.
-        self.revision_stem = _conv(channels + 4 * (self.num_sources + 4) + 1, channels)
+        self.revision_stem = _conv(4 * (self.num_sources + 4) + 1, channels)
         self.revision_layer = _conv(channels, channels)
         self.revision_head = _conv(channels, outputs)
 
@@ -77,13 +78,14 @@ class BlendNet(nn.Module):
         for layer in self.trunk:
             features = features + F.leaky_relu(layer(features), 0.1)
         prediction = self.head(features)
+        remembered = self.revision_features(features)
         bound = self._bound(sources)
         with torch.autocast(sources.device.type, enabled=False):
             desired = DesiredStructure(sources.float())
         for _ in range(self.revisions):
             fused = self._render(prediction, sources, bound).sum(dim=1, keepdim=True)
-            seen = torch.cat([features, self._look(fused, sources, desired)], dim=1)
-            revision = F.leaky_relu(self.revision_stem(seen), 0.1)
+            seen = self.revision_stem(self._look(fused, sources, desired))
+            revision = F.leaky_relu(remembered + seen, 0.1)
             revision = revision + F.leaky_relu(self.revision_layer(revision), 0.1)
             prediction = prediction + self.revision_head(revision)
         return self._render(prediction, sources, bound)[..., :height, :width]

