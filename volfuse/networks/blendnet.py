@@ -51,6 +51,7 @@ class BlendNet(nn.Module):
         self.stem = _conv(4 * self.num_sources, channels)
         self.trunk = nn.ModuleList(_conv(channels, channels, dilation) for dilation in dilations)
         self.head = _conv(channels, outputs)
+        # Apart from the stem of a revision because it is the same for all revisions.
         self.revision_features = _conv(channels, channels)
         # Per pixel: the sources, the fused image, the ascent of the edges twice, that of the correlations; per four
         # pixels the ascent of the structure.
