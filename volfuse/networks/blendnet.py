@@ -58,6 +58,11 @@ class BlendNet(nn.Module):
         self.revision_stem = _conv(4 * (self.num_sources + 4) + 1, channels)
         self.revision_layer = _conv(channels, channels)
         self.revision_head = _conv(channels, outputs)
+        # Even shares and no correction to begin with: from random ones, some trainings push all corrections to their
+        # bound within thirty steps and never come back.
+        for head in (self.head, self.revision_head):
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
 
     def forward(self, sources: Tensor) -> Tensor:
         """Fuse ``sources`` (B, 2, H, W), values 0..1, of any H and W, into (B, 1, H, W), values 0..1."""
