@@ -23,14 +23,13 @@ import torch
 from scipy import stats
 from torch import Tensor, nn
 
-from volfuse.activelearning.finetuning import FineTuning, TrainingCase, fine_tune
-from volfuse.activelearning.publishing import own_loss
-from volfuse.activelearning.scores import appearance, disagreement, quality
-from volfuse.activelearning.strategies import STRATEGIES, CaseScores
-from volfuse.bundles import Bundle, bundles
-from volfuse.catalogue import find
 from volfuse.classical.windows import gaussian_mean
 from volfuse.data.phantoms import head_phantom
+from volfuse.label.activelearning.finetuning import FineTuning, TrainingCase, fine_tune
+from volfuse.label.activelearning.publishing import own_loss
+from volfuse.label.activelearning.scores import appearance, disagreement, quality
+from volfuse.label.activelearning.strategies import STRATEGIES, CaseScores
+from volfuse.models import Bundle, bundles, find
 
 RULES = ("average", "maximum", "laplacian")
 SIZE = 64

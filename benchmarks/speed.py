@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
     if not arguments.models:
-        from volfuse.bundles import bundles
+        from volfuse.models import bundles
 
         arguments.models = list(bundles())
     for name in arguments.models:
@@ -45,10 +45,10 @@ def measure(model: str, shape: Sequence[int], device_name: str) -> str:
     """Fuse a phantom pair with ``model``; returns Markdown tables of times."""
     import torch
 
-    from volfuse.catalogue import find
-    from volfuse.inferers import FusionInferer
-    from volfuse.pipeline import FusionOptions, choose_device, without_saving
-    from volfuse.transforms import write_image
+    from volfuse.fusion.inferers import FusionInferer
+    from volfuse.fusion.pipeline import FusionOptions, choose_device, without_saving
+    from volfuse.imaging import write_image
+    from volfuse.models import find
 
     device = choose_device(device_name)
     entry = find(model)

@@ -1,6 +1,6 @@
 """How fused volumes hold up where image pairs say nothing: between slices, between planes, and at a tumour.
 
-    python benchmarks/volumes.py --data VOLUMES --models volfuse lightfusionnet maximum laplacian guided_filter
+    python benchmarks/volumes.py --data VOLUMES --models blendnet lightfusionnet maximum laplacian guided_filter
 
 VOLUMES holds ``registered_t1_t1c_t2_flair/{t1n,t2w}.nii.gz`` and ``flair_t1c_tumour/PATIENT/{flair,t1c,tumour,
 brainmask}.nii.gz``.
@@ -17,9 +17,9 @@ from monai.transforms import LoadImage, Orientation
 from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
+from volfuse.fusion.pipeline import FusedCase, FusionOptions, FusionPipeline
+from volfuse.imaging import PLANES
 from volfuse.metrics import METRICS
-from volfuse.pipeline import FusedCase, FusionOptions, FusionPipeline
-from volfuse.transforms import PLANES
 
 QUALITY = ("qabf", "scd", "mef_ssim", "nabf", "vif", "ssim")
 SLICES_MEASURED = 24
@@ -31,7 +31,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--models", nargs="+", default=("volfuse", "maximum", "laplacian", "guided_filter"))
+    parser.add_argument("--models", nargs="+", default=("blendnet", "maximum", "laplacian", "guided_filter"))
     arguments = parser.parse_args()
     t1_t2 = [arguments.data / "registered_t1_t1c_t2_flair" / f"{name}.nii.gz" for name in ("t1n", "t2w")]
     patients = sorted((arguments.data / "flair_t1c_tumour").iterdir())

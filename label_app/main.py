@@ -1,5 +1,5 @@
-"""The MONAI Label app of SlicerFusion; ``volfuse serve`` starts it. Everything is in ``lib``."""
+"""The door by which MONAI Label finds the app of SlicerFusion; everything is in ``volfuse.label``."""
 
-from lib.application import FusionApp
+from volfuse.label.application import FusionApp
 
 __all__ = ["FusionApp"]

@@ -11,7 +11,7 @@ from hypothesis import settings
 from monai.data import MetaTensor
 
 from volfuse.data.phantoms import Contrast, head_phantom
-from volfuse.transforms.files import write_image
+from volfuse.imaging.files import write_image
 
 # Small images gain nothing from threads, and lose much where another process wants the cores.
 torch.set_num_threads(1)

@@ -12,7 +12,11 @@ from typing import Any
 __version__ = "0.1.0"
 __all__ = ["FusionError", "FusionOptions", "fuse"]
 
-_LAZY = {"fuse": "volfuse.pipeline", "FusionOptions": "volfuse.pipeline", "FusionError": "volfuse.errors"}
+_LAZY = {
+    "fuse": "volfuse.fusion.pipeline",
+    "FusionOptions": "volfuse.fusion.pipeline",
+    "FusionError": "volfuse.errors",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from volfuse.console import Verbose, one_sentence, out, progress_bar
 from volfuse.errors import FusionError
+from volfuse.models import DEFAULT_MODEL, catalogue
 from volfuse.registration.cli import register as register_command
 
 NOT_A_DEVICE = "For research. Not a medical device: do not use for diagnosis."
@@ -55,7 +56,7 @@ def fuse(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Fused image: .nii.gz, .nii, .nrrd, .mha, .png or .tif.")
     ],
-    model: Model = "lightfusionnet",
+    model: Model = DEFAULT_MODEL,
     window: Annotated[
         list[str] | None,
         typer.Option(
@@ -82,9 +83,9 @@ def fuse(
 ) -> None:
     """Fuse images into one on the grid of the first."""
     with one_sentence(verbose):
-        from volfuse.pipeline import FusionOptions, FusionPipeline
+        from volfuse.fusion.pipeline import FusionOptions, FusionPipeline
+        from volfuse.imaging.files import check_output, write_image
         from volfuse.registration.command import registered
-        from volfuse.transforms.files import check_output, write_image
 
         check_output(output, sources)
         options = FusionOptions(
@@ -106,8 +107,6 @@ app.command("register")(register_command)
 def models(verbose: Verbose = False) -> None:
     """List the models to fuse with."""
     with one_sentence(verbose):
-        from volfuse.catalogue import catalogue
-
         table = Table("Model", "Version", "Images", "What it is")
         for name, model in catalogue().items():
             table.add_row(name, model.version, str(model.num_sources or "2 or more"), model.description)
@@ -117,7 +116,7 @@ def models(verbose: Verbose = False) -> None:
 @app.command()
 def demo(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the images.")] = Path("demo"),
-    model: Model = "lightfusionnet",
+    model: Model = DEFAULT_MODEL,
     device: Device = "auto",
     verbose: Verbose = False,
 ) -> None:
@@ -128,8 +127,8 @@ def demo(
     with one_sentence(verbose):
         from volfuse.data.demo import write_demo_pair
         from volfuse.evaluation.figures import draw_case
-        from volfuse.pipeline import FusionOptions, FusionPipeline
-        from volfuse.transforms.files import write_image
+        from volfuse.fusion.pipeline import FusionOptions, FusionPipeline
+        from volfuse.imaging.files import write_image
 
         output.mkdir(parents=True, exist_ok=True)
         pair = write_demo_pair(output)
@@ -203,8 +202,8 @@ def serve(
 ) -> None:
     """Serve a folder of cases to readers in 3D Slicer (MONAI Label): fuse, judge, fine-tune."""
     with one_sentence(verbose):
-        from volfuse.serving import is_loopback
-        from volfuse.serving import serve as start
+        from volfuse.label.serving import is_loopback
+        from volfuse.label.serving import serve as start
 
         def announce(url: str, token: str) -> None:
             out.print(f"URL:   {url}\nToken: {token}", soft_wrap=True, highlight=False, markup=False)

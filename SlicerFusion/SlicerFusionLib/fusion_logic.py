@@ -22,7 +22,7 @@ from SlicerFusionLib.source import Source, write_sources
 from SlicerFusionLib.worker import Worker, new_worker
 from volfuse.errors import FusionError
 from volfuse.jobs import FusionRequest, JobEvent
-from volfuse.listing import ListedModel
+from volfuse.models import Model
 
 _logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class _Batch:
     second: slicer.vtkMRMLVolumeNode
     sources: Sequence[Source]
     settings: dict[str, Any]
-    models: Sequence[ListedModel]
+    models: Sequence[Model]
 
 
 class FusionLogic:
@@ -75,7 +75,7 @@ class FusionLogic:
         self._worker: Worker | None = None
         self._folder: Path | None = None
         self._batch: _Batch | None = None
-        self._waiting: deque[ListedModel] = deque()
+        self._waiting: deque[Model] = deque()
 
     @property
     def busy(self) -> bool:
@@ -89,7 +89,7 @@ class FusionLogic:
         except (FusionError, OSError) as error:
             _logger.info("The worker is not ready, which the first fusion will tell: %s", error)
 
-    def start(self, parameters: FusionParameters, models: Sequence[ListedModel]) -> None:
+    def start(self, parameters: FusionParameters, models: Sequence[Model]) -> None:
         """Begin to fuse the two volumes with each model; a failure is told by ``status``."""
         self.results = []
         try:

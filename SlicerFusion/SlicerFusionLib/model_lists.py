@@ -6,13 +6,13 @@ import qt
 from slicer.parameterNodeWrapper import GuiConnector
 
 from SlicerFusionLib.models import label
-from volfuse.listing import ListedModel
+from volfuse.models import Model
 
 
 class _ModelConnector(GuiConnector):
     """Joins a widget that lists models to their names; Slicer's own connectors refuse a scene that names others."""
 
-    def __init__(self, widget: qt.QWidget, models: Sequence[ListedModel]) -> None:
+    def __init__(self, widget: qt.QWidget, models: Sequence[Model]) -> None:
         super().__init__()
         self._widget = widget
         self._names = [model.name for model in models]
@@ -38,7 +38,7 @@ class OneModel(_ModelConnector):
         models: what can be chosen.
     """
 
-    def __init__(self, widget: qt.QComboBox, models: Sequence[ListedModel]) -> None:
+    def __init__(self, widget: qt.QComboBox, models: Sequence[Model]) -> None:
         super().__init__(widget, models)
         widget.clear()
         for model in models:
@@ -66,7 +66,7 @@ class SeveralModels(_ModelConnector):
         models: what can be chosen.
     """
 
-    def __init__(self, widget: qt.QListWidget, models: Sequence[ListedModel]) -> None:
+    def __init__(self, widget: qt.QListWidget, models: Sequence[Model]) -> None:
         super().__init__(widget, models)
         widget.clear()
         for row, model in enumerate(models):

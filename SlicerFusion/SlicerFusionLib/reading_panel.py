@@ -13,7 +13,7 @@ from SlicerFusionLib.parameters import FusionParameters
 from SlicerFusionLib.quality import QUALITIES, quality_of
 from SlicerFusionLib.reading_tools import ReadingTools
 from SlicerFusionLib.result import MODEL_ATTRIBUTE, SOURCE_ROLE
-from volfuse.listing import ListedModel
+from volfuse.models import Model
 
 
 class _View(NamedTuple):
@@ -38,7 +38,7 @@ class ReadingPanel:
     """
 
     def __init__(
-        self, ui: SimpleNamespace, models: Mapping[str, ListedModel], tools: ReadingTools | None = None
+        self, ui: SimpleNamespace, models: Mapping[str, Model], tools: ReadingTools | None = None
     ) -> None:
         self._ui = ui
         self._models = models

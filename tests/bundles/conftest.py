@@ -10,8 +10,8 @@ import SimpleITK as sitk
 import torch
 
 from tests.conftest import grid
-from volfuse.bundles import Bundle, bundles
 from volfuse.data.phantoms import head_phantom
+from volfuse.models import Bundle, bundles
 
 
 @pytest.fixture(autouse=True)

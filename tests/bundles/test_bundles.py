@@ -12,10 +12,11 @@ import SimpleITK as sitk
 import torch
 from monai.bundle import ConfigWorkflow, ckpt_export, download, load, verify_net_in_out
 
-from volfuse.bundles import Bundle, bundles, pack, validate
 from volfuse.errors import FusionError
+from volfuse.fusion.pipeline import FusionOptions, FusionPipeline
 from volfuse.losses import QualityLoss
-from volfuse.pipeline import FusionOptions, FusionPipeline
+from volfuse.models import Bundle, bundles
+from volfuse.models.packing import pack, validate
 
 
 def workflow(bundle: Bundle, kind: str, files: list[str], **overrides: object) -> ConfigWorkflow:
@@ -62,7 +63,7 @@ def test_every_network_can_train_for_what_is_measured(bundle: Bundle) -> None:
     loss = recipe.parser.get_parsed_content("loss")
     assert any(isinstance(part, QualityLoss) for part in loss.modules())
     train = json.loads((bundle.root / "configs" / "train.json").read_text())
-    assert bundle.name == "volfuse" or "paper" in (train.get("recipes") or train["losses"])
+    assert bundle.name == "blendnet" or "paper" in (train.get("recipes") or train["losses"])
 
 
 def train_encoders(bundle: Bundle, pairs: Path, folder: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.bundles.test_bundles import run, workflow
-from volfuse.bundles import bundles
+from volfuse.models import bundles
 
 
 @pytest.mark.parametrize(

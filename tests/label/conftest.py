@@ -1,14 +1,10 @@
 """One server for most tests of the label app; they are skipped where MONAI Label is not installed."""
 
-import sys
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.conftest import REPOSITORY
 from tests.label.server_process import Server, start, write_cases
-
-sys.path.append(str(REPOSITORY / "label_app"))
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from monai.data import MetaTensor
 
 from tests.conftest import REPOSITORY, grid
 from volfuse.data.phantoms import head_phantom
-from volfuse.transforms.files import write_image
+from volfuse.imaging.files import write_image
 
 TOKEN = "a-token-for-the-tests-only"
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}

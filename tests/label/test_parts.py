@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from lib.cases import find_cases
-from lib.hold_out import hold_out
-from lib.rounds import Rounds
-from lib.verdicts import VerdictStore
 from volfuse import serving
 from volfuse.cli import app
+from volfuse.label.cases import find_cases
+from volfuse.label.hold_out import hold_out
+from volfuse.label.rounds import Rounds
+from volfuse.label.verdicts import VerdictStore
 from volfuse.storage import PARTIAL
 
 WORDS = {

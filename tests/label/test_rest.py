@@ -11,8 +11,8 @@ import requests
 import SimpleITK as sitk
 
 from tests.label.server_process import HEADERS, TOKEN, Server
-from volfuse.listing import listing
-from volfuse.pipeline import FusionOptions, FusionPipeline
+from volfuse.fusion.pipeline import FusionOptions, FusionPipeline
+from volfuse.models import listing
 
 pytestmark = pytest.mark.usefixtures("server")
 MODELS = ("lightfusionnet", "average", "laplacian")

@@ -8,8 +8,8 @@ from monai.data import MetaTensor
 from SlicerFusionLib.display import lookup_table, shown_table, shown_window
 from SlicerFusionLib.source import write_sources
 from tests.slicer.conftest import displayed
-from volfuse.transforms import ApplyWindowsd, LoadSourcesd, RestoreColord, SplitLuminanced
-from volfuse.transforms.windows import Limit, Window
+from volfuse.imaging import ApplyWindowsd, LoadSourcesd, RestoreColord, SplitLuminanced
+from volfuse.imaging.windows import Limit, Window
 
 PET_HEAT = "vtkMRMLPETProceduralColorNodePET-Heat"
 

@@ -13,10 +13,10 @@ from SlicerFusionLib.result import Provenance, add_result
 from SlicerFusionLib.source import write_sources
 from tests.slicer.conftest import affine_of
 from volfuse.cli import app
+from volfuse.fusion.pipeline import FusionOptions, FusionPipeline
+from volfuse.imaging import Limit, Window, read_image
 from volfuse.jobs import FusionRequest
 from volfuse.jobs.fusion import run
-from volfuse.pipeline import FusionOptions, FusionPipeline
-from volfuse.transforms import Limit, Window, read_image
 
 PET_HEAT = "vtkMRMLPETProceduralColorNodePET-Heat"
 WINDOWS = ((12.5, 200.0), (3.0, 240.0))

@@ -13,7 +13,7 @@ from SlicerFusionLib.source import write_sources
 from tests.conftest import grid, oblique
 from tests.slicer.conftest import affine_of
 from volfuse.errors import FusionError
-from volfuse.transforms import ApplyWindowsd, LoadSourcesd, MatchReferenced, Window
+from volfuse.imaging import ApplyWindowsd, LoadSourcesd, MatchReferenced, Window
 
 KINDS = ("none", "linear", "non-linear")
 REFERENCE_SHAPE, SECOND_SHAPE = (24, 28, 20), (26, 20, 18)

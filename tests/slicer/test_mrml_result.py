@@ -14,7 +14,7 @@ from SlicerFusionLib.result import NOTICE, Provenance, add_result, is_result
 from tests.conftest import grid, oblique
 from tests.slicer.conftest import affine_of, displayed
 from volfuse.errors import FusionError
-from volfuse.transforms import write_image
+from volfuse.imaging import write_image
 
 SHAPE = (8, 7, 6)
 AFFINE = oblique(grid(-0.7123456789, -0.8, 2.3, center=SHAPE))

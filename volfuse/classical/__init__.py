@@ -2,7 +2,7 @@
 
 ``CLASSICAL`` holds them by name::
 
-    fused = CLASSICAL["laplacian"].factory()(sources)
+    fused = CLASSICAL["laplacian"]()(sources)
 """
 
 from volfuse.classical.bilateral import JointBilateralGradientEnergy
@@ -10,7 +10,7 @@ from volfuse.classical.guided import GuidedFilterFusion
 from volfuse.classical.laplacian import LaplacianPyramid
 from volfuse.classical.pca import PrincipalComponent
 from volfuse.classical.pointwise import AlphaBlend, Average, Maximum
-from volfuse.classical.registry import CLASSICAL, ClassicalRule
+from volfuse.classical.registry import CLASSICAL
 from volfuse.classical.rule import FusionRule
 from volfuse.classical.wavelet import WaveletMaximum
 
@@ -18,7 +18,6 @@ __all__ = [
     "CLASSICAL",
     "AlphaBlend",
     "Average",
-    "ClassicalRule",
     "FusionRule",
     "GuidedFilterFusion",
     "JointBilateralGradientEnergy",

@@ -1,10 +1,7 @@
-"""The classical rules by name, for catalogues and tables."""
+"""The classical rules by name; ``rules.json`` has the words that lists show, so that they need no torch."""
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from volfuse.classical.bilateral import JointBilateralGradientEnergy
 from volfuse.classical.guided import GuidedFilterFusion
@@ -14,25 +11,7 @@ from volfuse.classical.pointwise import AlphaBlend, Average, Maximum
 from volfuse.classical.rule import FusionRule
 from volfuse.classical.wavelet import WaveletMaximum
 
-
-@dataclass(frozen=True)
-class ClassicalRule:
-    """How a front end offers a rule.
-
-    Attributes:
-        name: the key in ``CLASSICAL``.
-        title: what a list shows.
-        description: one plain line for someone who does not know the rule.
-        factory: makes the rule, with its defaults when called without arguments.
-    """
-
-    name: str
-    title: str
-    description: str
-    factory: Callable[..., FusionRule]
-
-
-_FACTORIES: dict[str, Callable[..., FusionRule]] = {
+CLASSICAL: dict[str, Callable[..., FusionRule]] = {
     "average": Average,
     "maximum": Maximum,
     "alpha_blend": AlphaBlend,
@@ -43,9 +22,4 @@ _FACTORIES: dict[str, Callable[..., FusionRule]] = {
     "guided_filter": GuidedFilterFusion,
     "jbf_lge": JointBilateralGradientEnergy,
 }
-
-# The words are in a file because ``volfuse.listing`` reads them without torch.
-CLASSICAL: dict[str, ClassicalRule] = {
-    name: ClassicalRule(name, **words, factory=_FACTORIES[name])
-    for name, words in json.loads(Path(__file__).with_name("rules.json").read_text(encoding="utf-8")).items()
-}
+"""What makes each rule, with its defaults when called without arguments."""

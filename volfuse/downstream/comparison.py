@@ -7,7 +7,7 @@ import torch
 from volfuse.downstream.cases import LabelledCase
 from volfuse.downstream.classification import Scores, cross_validate, mean_and_deviation
 from volfuse.downstream.descriptors import orientation_histograms
-from volfuse.pipeline import FusionPipeline
+from volfuse.fusion.pipeline import FusionPipeline
 
 
 def compare(

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from volfuse.filters import sobel
+from volfuse.numerics.sobel import sobel
 
 
 def orientation_histograms(images: Tensor, regions: int = 4, orientations: int = 8) -> Tensor:

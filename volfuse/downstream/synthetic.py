@@ -9,7 +9,7 @@ from monai.data import MetaTensor
 from torch import Tensor
 
 from volfuse.data.focal_stack import focal_stack
-from volfuse.transforms.files import write_image
+from volfuse.imaging.files import write_image
 
 _PERIOD, _CONTRAST, _NOISE, _BLUR = 4.0, 0.2, 0.05, 12.0
 

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 from monai.transforms import Compose
 
-from volfuse.pipeline import FusionOptions
-from volfuse.transforms import (
+from volfuse.fusion.pipeline import FusionOptions
+from volfuse.imaging import (
     ApplyWindowsd,
     LoadSourcesd,
     MatchReferenced,

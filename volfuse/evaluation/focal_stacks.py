@@ -32,7 +32,7 @@ def measure(
         One row per stack and method: ``image``, ``method``, ``PSNR`` in dB and ``SSIM`` (Gaussian window of 11).
         The method "best single plane" is the plane of the best PSNR, which only the truth can tell.
     """
-    rules = {name: rule.factory() for name, rule in CLASSICAL.items()}
+    rules = {name: rule() for name, rule in CLASSICAL.items()}
     rows = []
     for stack in stacks:
         planes, truth = stack["image"][None], stack["truth"][None]

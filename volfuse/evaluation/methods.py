@@ -11,11 +11,10 @@ from monai.data import MetaTensor
 from monai.transforms import Compose
 from torch import Tensor
 
-from volfuse.bundles import Bundle
-from volfuse.catalogue import Model
 from volfuse.evaluation.selection import Pair
-from volfuse.pipeline import FusionOptions, plain_errors
-from volfuse.transforms import RestoreColord, SplitLuminanced
+from volfuse.fusion.pipeline import FusionOptions, plain_errors
+from volfuse.imaging import RestoreColord, SplitLuminanced
+from volfuse.models import Model
 
 Case = dict[str, MetaTensor]
 
@@ -71,7 +70,7 @@ class Method:
         self.num_sources = model.num_sources
         self.version = model.version
         self.network = model.load_network(device)
-        self.weights = model.weights_hash()[:12] if isinstance(model, Bundle) else ""
+        self.weights = (model.weights_hash() or "")[:12]
         self._model = model
         self._device = device
         self.steps = cache(self._steps)

@@ -23,7 +23,7 @@ from volfuse.evaluation.selection import Selection
 from volfuse.evaluation.tables import Table, cost_table, latex, markdown, summary_table
 from volfuse.evaluation.values import ValueFile, write_whole
 from volfuse.evaluation.verdicts import analyse_task, shortcomings, statistics_csv, verdicts
-from volfuse.pipeline import choose_device
+from volfuse.fusion.pipeline import choose_device
 
 _RESOLUTION = 160  # dots per inch: a 256-pixel image is drawn with about as many dots
 _CSS_PIXELS = 96  # per inch

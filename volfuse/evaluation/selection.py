@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from volfuse.catalogue import Model, catalogue
 from volfuse.data import paired_datalist
 from volfuse.errors import FusionError
 from volfuse.metrics import METRICS, Metric
+from volfuse.models import Model, catalogue
 
 _CONVENTIONS = ("reference", "published")
 _Item = TypeVar("_Item")

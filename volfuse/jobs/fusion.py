@@ -10,13 +10,12 @@ from typing import Any, Literal
 
 import torch
 
-from volfuse.bundles import Bundle
 from volfuse.errors import FusionCancelled, FusionError
+from volfuse.fusion.pipeline import FusedCase, FusionOptions, FusionPipeline, timed
+from volfuse.imaging import Limit, Window, write_image
+from volfuse.imaging.files import check_output
 from volfuse.jobs.messages import FusionRequest, JobEvent
 from volfuse.metrics import METRICS
-from volfuse.pipeline import FusedCase, FusionOptions, FusionPipeline, timed
-from volfuse.transforms import Limit, Window, write_image
-from volfuse.transforms.files import check_output
 
 _logger = logging.getLogger(__name__)
 
@@ -131,7 +130,7 @@ def measure(
 def _load(model: str, device: str) -> tuple[FusionPipeline, str | None]:
     """Return a model in memory and the SHA-256 of its weights."""
     pipeline = FusionPipeline(model, device)
-    return pipeline, pipeline.model.weights_hash() if isinstance(pipeline.model, Bundle) else None
+    return pipeline, pipeline.model.weights_hash()
 
 
 def _options(request: FusionRequest) -> FusionOptions:

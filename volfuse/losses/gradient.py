@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from volfuse.filters import sobel
+from volfuse.numerics.sobel import sobel
 
 
 def gradient_loss(fused: Tensor, sources: Tensor) -> Tensor:

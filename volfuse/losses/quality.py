@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from volfuse.filters import sobel
 from volfuse.losses.composite import WeightedSumLoss
 from volfuse.metrics import METRICS
 from volfuse.metrics.arithmetic import safe_sqrt
+from volfuse.numerics.sobel import sobel
 
 
 def metric_loss(fused: Tensor, sources: Tensor, metric: str, enough: float | None = None) -> Tensor:

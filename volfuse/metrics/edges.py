@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from volfuse.filters import sobel
 from volfuse.metrics.arithmetic import safe_ratio, safe_sqrt
 from volfuse.metrics.correlation import pearson
 from volfuse.metrics.inputs import prepare
+from volfuse.numerics.sobel import sobel
 
 
 def edge_preservation(fused: Tensor, sources: Tensor) -> Tensor:

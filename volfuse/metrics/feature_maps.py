@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from volfuse.filters import sobel
+from volfuse.numerics.sobel import sobel
 
 # The right half, from the middle on, of the low-pass filter of the discrete Meyer wavelet ("dmey" in MATLAB and
 # PyWavelets): 61 weights, symmetric, behind one leading zero.

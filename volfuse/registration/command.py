@@ -9,9 +9,9 @@ from rich.table import Table
 
 from volfuse.console import err, out, progress_bar
 from volfuse.errors import FusionError
+from volfuse.imaging.files import PICTURE_SUFFIXES, check_output, output_suffix, write_image
 from volfuse.registration.gate import BENDING_LIMIT
 from volfuse.registration.volumes import Registration, register
-from volfuse.transforms.files import PICTURE_SUFFIXES, check_output, output_suffix, write_image
 
 
 def register_files(

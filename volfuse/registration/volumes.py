@@ -10,14 +10,14 @@ import torch
 from monai.data import MetaTensor
 
 from volfuse.errors import FusionError
+from volfuse.imaging.color import rgb_to_ycbcr
+from volfuse.imaging.files import read_image, source_name
+from volfuse.imaging.formats import StoredImage, to_itk
+from volfuse.imaging.windows import ROBUST
 from volfuse.registration.gate import Doubt, bending_gain, doubt_of_landmarks, doubt_of_stages
 from volfuse.registration.points import landmark_error, paired_points, rigid_from_points
 from volfuse.registration.similarity import Similarity, likeness
 from volfuse.registration.stages import DEFAULT_STAGES, align, check_size, check_stages, linear_part
-from volfuse.transforms.color import rgb_to_ycbcr
-from volfuse.transforms.files import read_image, source_name
-from volfuse.transforms.formats import StoredImage, to_itk
-from volfuse.transforms.windows import ROBUST
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def register(
     """Register one volume onto another of the same patient.
 
     Args:
-        fixed: the volume that stays where it is; any file :func:`~volfuse.transforms.read_image` reads.
+        fixed: the volume that stays where it is; any file :func:`~volfuse.imaging.read_image` reads.
         moving: the volume that is put onto it. A colour volume is registered by its luminance.
         stages: see :func:`~volfuse.registration.align`; by default rigid and affine, or none if there are landmarks.
         landmarks: files of points in ``fixed`` and in ``moving``; the stages begin from where they put the volume.

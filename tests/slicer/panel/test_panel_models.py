@@ -2,32 +2,36 @@
 
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from SlicerFusionLib.models import available_models, details, label
 from SlicerFusionLib.quality import QUALITIES
-from volfuse.catalogue import catalogue
-from volfuse.listing import ListedModel
 from volfuse.metrics import METRICS
+from volfuse.models import DEFAULT_MODEL, catalogue
 
 MODULE = Path(__file__).parents[3] / "SlicerFusion"
 
 
+@dataclass(frozen=True)
+class Words:
+    """What a list reads of a model."""
+
+    name: str
+    title: str
+    description: str
+    is_trained: bool
+
+
 def test_models_for_two_volumes_are_listed_trained_ones_first(monkeypatch: pytest.MonkeyPatch) -> None:
     known = {
-        name: ListedModel(name, name, "Text", count, is_trained, False)
-        for name, count, is_trained in (
-            ("average", None, False),
-            ("focus", 11, True),
-            ("net", 2, True),
-            ("lightfusionnet", 2, True),
-        )
+        name: Words(name, name, "Text", is_trained)
+        for name, is_trained in (("average", False), ("net", True), (DEFAULT_MODEL, True))
     }
-    monkeypatch.setattr("SlicerFusionLib.models.listing", lambda: known)
-    assert list(available_models()) == ["lightfusionnet", "net", "average"]
+    monkeypatch.setattr("SlicerFusionLib.models.catalogue", lambda num_sources: known)
+    assert list(available_models()) == [DEFAULT_MODEL, "net", "average"]
 
 
 def test_every_model_of_the_library_that_takes_two_volumes_is_there() -> None:
@@ -37,11 +41,11 @@ def test_every_model_of_the_library_that_takes_two_volumes_is_there() -> None:
 
 
 def test_the_list_says_plain_words_first_and_the_line_below_the_rest() -> None:
-    model = ListedModel("new", "NewNet", "Best detail: for research", 2, True, False)
+    model = Words("new", "NewNet", "Best detail: for research", True)
     assert (label(model), details(model)) == ("Best detail (NewNet)", "For research")
     model = replace(model, description="Made for CT")
     assert (label(model), details(model)) == ("NewNet", "Made for CT")
-    rule = ListedModel("average", "Average", "Mean of the sources", None, False, False)
+    rule = Words("average", "Average", "Mean of the sources", False)
     assert (label(rule), details(rule)) == ("Average (without training)", "Mean of the sources")
 
 

@@ -17,8 +17,8 @@ from SlicerFusionLib.fusion_logic import FusionLogic, new_worker
 from SlicerFusionLib.parameters import FusionParameters
 from SlicerFusionLib.source import write_sources
 from SlicerFusionLib.widget import FusionPanel
+from volfuse.fusion.pipeline import FusionOptions, FusionPipeline
 from volfuse.jobs import FusionWorker
-from volfuse.pipeline import FusionOptions, FusionPipeline
 
 
 @pytest.fixture(scope="module")

@@ -45,6 +45,6 @@ def scd(fused: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
     ],
 )
 def test_scd_of_the_ct_mri_test_pairs(pairs, name, expected, tolerance):
-    fused = CLASSICAL[name].factory()(pairs).mul(255).round()
+    fused = CLASSICAL[name]()(pairs).mul(255).round()
     values = [scd(image[0].numpy(), *(255 * pair).numpy()) for image, pair in zip(fused, pairs, strict=True)]
     assert np.mean(values) == pytest.approx(expected, abs=tolerance)

@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from volfuse.bundles import bundles
-from volfuse.catalogue import catalogue
 from volfuse.cli import app
 from volfuse.metrics import METRICS
+from volfuse.models import bundles, catalogue
 
 
 def run(*arguments: object) -> Result:

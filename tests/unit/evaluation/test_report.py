@@ -12,16 +12,16 @@ import pytest
 import SimpleITK as sitk
 import torch
 
-from volfuse.catalogue import Model, catalogue
 from volfuse.classical import CLASSICAL
 from volfuse.errors import FusionError
 from volfuse.evaluation import runner
 from volfuse.evaluation.methods import Method, Steps
 from volfuse.evaluation.report import evaluate
 from volfuse.evaluation.selection import select
+from volfuse.fusion.pipeline import FusionPipeline
+from volfuse.imaging import read_image
 from volfuse.metrics import METRICS
-from volfuse.pipeline import FusionPipeline
-from volfuse.transforms import read_image
+from volfuse.models import Model, catalogue
 
 MODELS = ("lightfusionnet", "average", "maximum")
 CHEAP = ("en", "sd", "qabf", "ms_ssim")  # the last is not defined on images this small
@@ -238,7 +238,7 @@ def test_volumes_have_the_mean_of_their_slices(tmp_path: Path, scans: dict[str, 
     (tmp_path / "pairs" / "splits.json").write_text(json.dumps(splits))
     run(tmp_path / "pairs", tmp_path / "report", models=["average"], metrics=["sd"])
     sources = torch.from_numpy(np.stack([scans["mr"], scans["ct"]])).float().movedim(-1, 0) / 255
-    fused = (CLASSICAL["average"].factory()(sources) * 255).round() / 255
+    fused = (CLASSICAL["average"]()(sources) * 255).round() / 255
     expected = METRICS["sd"](fused, sources).mean().item()
     assert float(rows(tmp_path / "report")[0]["sd"]) == pytest.approx(expected, rel=1e-3)
 

@@ -9,11 +9,11 @@ import torch
 
 from tests.conftest import write_array
 from tests.unit.jobs.conftest import events_until, last_event
-from volfuse.bundles import bundles
+from volfuse.fusion.pipeline import FusionOptions, FusionPipeline
+from volfuse.imaging import Limit, Window, read_image
 from volfuse.jobs import FusionRequest, FusionWorker
 from volfuse.metrics import METRICS
-from volfuse.pipeline import FusionOptions, FusionPipeline
-from volfuse.transforms import Limit, Window, read_image
+from volfuse.models import bundles
 
 
 def test_a_job_gives_the_voxels_of_the_pipeline(

@@ -7,7 +7,6 @@ import pytest
 import torch
 from scipy.fft import dctn
 
-from volfuse.filters import sobel
 from volfuse.metrics import (
     METRICS,
     DesiredStructure,
@@ -18,6 +17,7 @@ from volfuse.metrics import (
 )
 from volfuse.metrics.exposure import _similarity_to_desired
 from volfuse.metrics.feature_maps import cosine_transform, sobel_edges, wavelet_transform
+from volfuse.numerics.sobel import sobel
 
 COLUMNS = torch.arange(16.0).expand(16, 16)[None, None]
 """Grey levels 0..15, a ramp along the rows."""

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from tests.conftest import grid
 from volfuse.cli import app
 from volfuse.data.displaced import DisplacedPair, displaced_pair
-from volfuse.transforms.files import write_image
+from volfuse.imaging.files import write_image
 
 
 def run(*arguments: object) -> Result:

@@ -12,8 +12,8 @@ from monai.data import MetaTensor
 from tests.conftest import grid, oblique, write_array
 from volfuse.data.phantoms import grid_points, head_values
 from volfuse.errors import FusionError
+from volfuse.imaging.files import write_image
 from volfuse.registration.volumes import register
-from volfuse.transforms.files import write_image
 
 FIXED_SHAPE, FIXED_AFFINE = (30, 36, 22), oblique(grid(5.0, 5.0, 7.0, center=(30, 36, 22)), 10)
 # Another order of the axes, one of them stored backwards.

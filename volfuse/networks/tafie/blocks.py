@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from volfuse.filters import sobel
+from volfuse.numerics.sobel import sobel
 
 # Keeps the gradient of the square root finite where an image is flat.
 _EDGE_EPSILON = 1e-6

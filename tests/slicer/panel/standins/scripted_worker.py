@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from monai.data import MetaTensor
 
+from volfuse.imaging import read_image, write_image
 from volfuse.jobs import FusionRequest, JobEvent
-from volfuse.transforms import read_image, write_image
 
 
 class ScriptedWorker:

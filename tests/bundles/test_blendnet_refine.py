@@ -1,0 +1,25 @@
+from pathlib import Path
+
+import torch
+
+from tests.bundles.test_bundles import run, workflow
+from volfuse.models import bundles
+
+
+def test_refining_starts_from_the_trained_weights_and_leaves_its_own(pairs: Path, tmp_path: Path) -> None:
+    bundle = bundles()["blendnet"]
+    start = torch.load(bundle.weights, weights_only=True)
+    overrides = {"dataset_dir": str(pairs), "tasks": ["phantom"], "max_epochs": 1}
+
+    def change(learning_rate: float) -> float:
+        folder = tmp_path / str(learning_rate)
+        folder.mkdir()
+        torch.save(start, folder / "model.pt")
+        paths = {"output_dir": str(folder), "checkpoint_dir": str(folder / "runs")}
+        files = ["train.json", "refine.json"]
+        run(workflow(bundle, "train", files, learning_rate=learning_rate, **paths, **overrides))
+        refined = torch.load(folder / "model.pt", weights_only=True)
+        return max((refined[name] - start[name]).abs().max().item() for name in start)
+
+    assert change(0.0) == 0
+    assert 0 < change(0.001) < 0.1

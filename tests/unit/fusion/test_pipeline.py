@@ -1,0 +1,213 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+from monai.data import MetaTensor
+from monai.transforms import Orientation
+
+from tests.conftest import grid
+from volfuse.errors import FusionCancelled, FusionError
+from volfuse.fusion.pipeline import FusionOptions, FusionPipeline, plain_errors
+from volfuse.imaging import read_image, write_image
+from volfuse.models import find
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> FusionPipeline:
+    return FusionPipeline("lightfusionnet", "cpu")
+
+
+def restored(path: Path, codes: str) -> Path:
+    """The same image in the same place, stored along other axes."""
+    image = Orientation(codes, labels=None)(read_image(path))
+    stored = MetaTensor(image.as_tensor().to(torch.uint8), meta={"affine": image.affine})
+    return write_image(stored, path.with_name(f"{codes}_{path.name}"))
+
+
+def test_the_result_has_the_reference_grid_exactly(
+    pipeline: FusionPipeline, mr_file: Path, pet_file: Path
+) -> None:
+    for reference, second in ((mr_file, pet_file), (pet_file, mr_file)):
+        fused = pipeline.fuse([reference, second])
+        expected = nibabel.load(reference)
+        assert fused.dtype == torch.uint8
+        assert tuple(fused.shape) == (1, *expected.shape)
+        np.testing.assert_array_equal(fused.affine.numpy(), expected.affine)
+
+
+@pytest.mark.parametrize("codes", ["LPS", "SRA", "AIL"])
+def test_storage_order_changes_nothing_in_space(
+    pipeline: FusionPipeline, mr_file: Path, pet_file: Path, codes: str
+) -> None:
+    plain = pipeline.fuse([mr_file, pet_file])
+    for sources in ([restored(mr_file, codes), pet_file], [mr_file, restored(pet_file, codes)]):
+        other = Orientation("RAS", labels=None)(pipeline.fuse(sources))
+        np.testing.assert_allclose(other.affine, plain.affine, atol=1e-5)
+        # One grey level of 255 may round the other way after interpolation.
+        assert (other.int() - plain.int()).abs().max() <= 1
+
+
+@pytest.mark.parametrize("contrast", ["mr", "ct", "pet"])
+def test_fusing_an_image_with_itself_returns_it(
+    pipeline: FusionPipeline, save_head: Callable[..., Path], contrast: str
+) -> None:
+    head = save_head("head.nii.gz", contrast, (160, 192, 20), grid(1.0, 1.0, 8.0, center=(160, 192, 20)))
+    assert (pipeline.fuse([head, head]).float() - read_image(head)).abs().mean() < 4
+
+
+def test_both_scans_are_seen_in_the_result(mr_file: Path, pet_file: Path) -> None:
+    """The ventricles of the MR and the lesion of the PET stand out of their surroundings."""
+    fused = FusionPipeline("laplacian", "cpu").fuse([mr_file, pet_file])[0].float()
+    inverse = torch.linalg.inv(torch.from_numpy(nibabel.load(mr_file).affine))
+
+    def at(*world: float) -> float:
+        i, j, k = (inverse @ torch.tensor([*world, 1.0], dtype=torch.float64))[:3].round().int().tolist()
+        return fused[i, j, k].item()
+
+    assert at(30, 30, 20) > at(-30, 30, 20) + 20
+    assert at(10, 5, 5) < at(30, 5, 5) - 20
+
+
+def test_a_colour_map_gives_a_colour_volume(pipeline: FusionPipeline, mr_file: Path, pet_file: Path) -> None:
+    options = FusionOptions(colormaps=[None, "hot"])
+    fused = pipeline.fuse([mr_file, pet_file], options)
+    grey = pipeline.fuse([mr_file, pet_file], FusionOptions(colormaps=[None, "gray"]))
+    assert fused.shape[0] == 3
+    red, _, blue = fused.float()
+    assert (red - blue).max() > 50
+    # A grey map is colour without chroma: three equal channels up to rounding, the same as no map.
+    assert (grey.int() - grey[:1].int()).abs().max() <= 1
+    assert (grey[0].int() - pipeline.fuse([mr_file, pet_file])[0].int()).abs().max() <= 2
+
+
+@pytest.mark.parametrize("plane", ["coronal", "sagittal"])
+def test_other_planes_fuse_other_slices(
+    pipeline: FusionPipeline, mr_file: Path, pet_file: Path, plane: str
+) -> None:
+    counts = []
+    fused = pipeline.fuse(
+        [mr_file, pet_file], FusionOptions(plane=plane), progress=lambda done, total: counts.append(total)
+    )
+    assert set(counts) == {{"coronal": 48, "sagittal": 40}[plane]}
+    axial = pipeline.fuse([mr_file, pet_file])
+    assert (fused.float() - axial.float()).abs().mean() < 8
+    assert not torch.equal(fused, axial)
+
+
+def test_a_case_holds_the_luminance_before_and_after_the_network(
+    pipeline: FusionPipeline, mr_file: Path, pet_file: Path
+) -> None:
+    case = pipeline.fuse_case([mr_file, pet_file])
+    assert torch.equal(case.image, pipeline.fuse([mr_file, pet_file]))
+    # The grid is RAS and axial slices are read as PLS: rows and columns change places and directions.
+    stored, read = case.image[0].as_tensor() / 255, case.fused[0].as_tensor()
+    torch.testing.assert_close(stored.swapaxes(0, 1).flip(0, 1), read, rtol=0, atol=0.501 / 255)
+    mr = (read_image(mr_file)[0].as_tensor() / 255).swapaxes(0, 1).flip(0, 1)
+    torch.testing.assert_close(case.sources[0].as_tensor(), mr)
+    assert case.sources.shape == (2, *read.shape)
+    assert list(case.seconds) == ["prepare", "fuse", "restore"] and min(case.seconds.values()) > 0
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_mixed_precision_reaches_networks_and_spares_classical_rules(wanted: bool) -> None:
+    values = FusionOptions(mixed_precision=wanted).config_values(2)
+    used = {
+        name: find(name).parser(**values).get_parsed_content("inferer").mixed_precision
+        for name in ("lightfusionnet", "laplacian")
+    }
+    assert used == {"lightfusionnet": wanted, "laplacian": False}
+
+
+@pytest.mark.parametrize(
+    "cause", [MemoryError(), RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate")]
+)
+def test_too_little_memory_is_not_hidden_by_the_step_it_happens_in(cause: Exception) -> None:
+    with pytest.raises(MemoryError), plain_errors():
+        raise RuntimeError("applying transform") from cause
+
+
+def test_it_stops_when_asked(pipeline: FusionPipeline, mr_file: Path, pet_file: Path) -> None:
+    with pytest.raises(FusionCancelled):
+        pipeline.fuse([mr_file, pet_file], should_stop=lambda: True)
+
+
+def test_pictures_keep_their_size_and_rows(pipeline: FusionPipeline, tmp_path: Path) -> None:
+    picture = np.zeros((11, 17), np.uint8)
+    picture[2, 3:15] = np.arange(100, 220, 10)
+    sitk.WriteImage(sitk.GetImageFromArray(picture), str(tmp_path / "a.png"))
+    path = write_image(pipeline.fuse([tmp_path / "a.png"] * 2), tmp_path / "fused.png")
+    fused = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+    assert fused.shape == (11, 17)
+    assert fused.argmax() // 17 == 2
+
+
+def test_one_slice_odd_sizes_and_tiny_volumes(
+    pipeline: FusionPipeline, save_head: Callable[..., Path]
+) -> None:
+    for shape in ((33, 41, 1), (3, 5, 7), (1, 30, 20)):
+        file = save_head(f"{shape}.nrrd", "mr", shape, grid(5, 5, 5, center=shape))
+        assert tuple(pipeline.fuse([file, file]).shape) == (1, *shape)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"windows": "brain"}, "'brain' is no intensity window"),
+        ({"windows": ["auto"] * 3}, "2 sources need one window or one each, not 3."),
+        ({"colormaps": ["hoot", None]}, "There is no colour map 'hoot'"),
+        ({"colormaps": ["hot"]}, r"2 sources need as many colour maps \(or none\), not 1."),
+        ({"plane": "oblique"}, "'oblique' is no slice plane"),
+        ({"batch_size": 0}, "The batch size must be 1 or more, not 0."),
+    ],
+)
+def test_wrong_options_are_refused(
+    pipeline: FusionPipeline, mr_file: Path, options: dict, message: str
+) -> None:
+    with pytest.raises(FusionError, match=f"^{message}"):
+        pipeline.fuse([mr_file, mr_file], FusionOptions(**options))
+
+
+def test_the_number_of_sources_must_fit(pipeline: FusionPipeline, mr_file: Path) -> None:
+    with pytest.raises(FusionError, match=r"^lightfusionnet fuses 2 images, but 3 are given\.$"):
+        pipeline.fuse([mr_file] * 3)
+
+
+def test_unknown_models_and_devices_are_refused() -> None:
+    with pytest.raises(FusionError, match=r"^There is no model 'nonet'; choose one of: .*lightfusionnet"):
+        FusionPipeline("nonet")
+    with pytest.raises(
+        FusionError, match=r"^The device 'cuda:99' is not available here; use 'auto' or 'cpu'\.$"
+    ):
+        FusionPipeline(device="cuda:99")
+
+
+def test_text_of_a_user_is_never_evaluated(pipeline: FusionPipeline, tmp_path: Path, mr_file: Path) -> None:
+    """Strings that start with $ are code in a MONAI configuration, whatever entry they stand in."""
+    marker = tmp_path / "executed"
+    code = f"$open({str(marker)!r}, 'w')"
+    for sources, options in (
+        ([mr_file, code], FusionOptions()),
+        ([mr_file, mr_file], FusionOptions(windows=code)),
+        ([mr_file, mr_file], FusionOptions(colormaps=[None, code])),
+        ([mr_file, mr_file], FusionOptions(plane=code)),
+    ):
+        with pytest.raises(FusionError):
+            pipeline.fuse(sources, options)
+    assert not marker.exists()
+
+
+def test_a_case_with_a_dollar_in_its_name_is_only_a_file(pipeline: FusionPipeline, mr_file: Path) -> None:
+    odd = mr_file.rename(mr_file.with_name("$1+1.nii.gz"))
+    assert pipeline.fuse([odd, odd]).shape[0] == 1
+
+
+def test_real_scans_on_different_grids(pipeline: FusionPipeline, shared_data: Path) -> None:
+    folder = shared_data / "volumes" / "unregistered_t1_t2"
+    fused = pipeline.fuse([folder / "t1.nii.gz", folder / "t2.nii.gz"])
+    reference = nibabel.load(folder / "t1.nii.gz")
+    assert tuple(fused.shape[1:]) == reference.shape
+    np.testing.assert_array_equal(fused.affine.numpy(), reference.affine)

@@ -1,0 +1,230 @@
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+from monai.data import MetaTensor
+
+from tests.conftest import grid, oblique, write_array
+from volfuse.errors import FusionError
+from volfuse.imaging import read_image, write_image
+from volfuse.imaging.files import check_output
+
+AFFINE = oblique(grid(0.7, 0.9, 3.0, center=(5, 6, 7)))
+
+
+def image(channels: int, shape: tuple[int, ...] = (5, 6, 7), **meta: object) -> MetaTensor:
+    voxels = torch.randint(0, 256, (channels, *shape), dtype=torch.uint8)
+    return MetaTensor(voxels, meta={"affine": torch.from_numpy(AFFINE), **meta})
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".nrrd", ".mha"])
+def test_volumes_survive_the_round_trip(tmp_path: Path, suffix: str, channels: int) -> None:
+    written = image(channels)
+    read = read_image(write_image(written, tmp_path / f"volume{suffix}"))
+    torch.testing.assert_close(read.as_tensor(), written.as_tensor().float(), rtol=0, atol=0)
+    np.testing.assert_allclose(read.affine, AFFINE, atol=1e-5)
+    assert read.meta["stored_dtype"] == "uint8"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "declaration"),
+    [(".nii", b"\x80\x00\x18\x00"), (".nrrd", b"kinds: RGB-color"), (".mha", b"ElementNumberOfChannels = 3")],
+)
+def test_colour_is_declared_as_rgb(tmp_path: Path, suffix: str, declaration: bytes) -> None:
+    """NIfTI datatype 128 of 24 bits, NRRD kind and MetaImage channels are what ITK takes for RGB pixels."""
+    assert declaration in write_image(image(3), tmp_path / f"volume{suffix}").read_bytes()[:600]
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nii"])
+def test_geometry_agrees_with_nibabel(tmp_path: Path, suffix: str) -> None:
+    values = np.random.default_rng(0).normal(size=(4, 5, 6)).astype("f")
+    nibabel.save(nibabel.Nifti1Image(values, AFFINE), tmp_path / f"v{suffix}")
+    read = read_image(tmp_path / f"v{suffix}")
+    np.testing.assert_array_equal(read[0].numpy(), values)
+    np.testing.assert_allclose(read.affine, AFFINE, atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_pictures_survive_the_round_trip(tmp_path: Path, suffix: str, channels: int) -> None:
+    written = image(channels, (5, 6, 1))
+    read = read_image(write_image(written, tmp_path / f"picture{suffix}"))
+    assert read.meta["dimension"] == 2 and not read.meta["has_geometry"]
+    torch.testing.assert_close(read.as_tensor(), written.as_tensor().float(), rtol=0, atol=0)
+
+
+def test_an_alpha_channel_is_dropped(tmp_path: Path) -> None:
+    stored = np.random.default_rng(0).integers(0, 256, (6, 5, 4), dtype=np.uint8)
+    sitk.WriteImage(sitk.GetImageFromArray(stored, isVector=True), str(tmp_path / "rgba.png"))
+    np.testing.assert_array_equal(
+        read_image(tmp_path / "rgba.png")[:, :, :, 0].permute(2, 1, 0), stored[..., :3]
+    )
+
+
+def test_a_dicom_series_is_one_volume(tmp_path: Path) -> None:
+    volume = np.random.default_rng(0).integers(-1000, 1000, (4, 6, 5)).astype(np.int16)
+    save_series(tmp_path / "ct", volume, series="1.2.3.4")
+    read = read_image(tmp_path / "ct")
+    np.testing.assert_array_equal(read[0].numpy(), volume.transpose(2, 1, 0))
+    np.testing.assert_allclose(np.diag(read.affine), [-0.8, -0.9, 2.5, 1])
+
+
+def test_two_dicom_series_in_one_folder_are_refused(tmp_path: Path) -> None:
+    for series in ("1.2.3.4", "1.2.3.5"):
+        save_series(tmp_path / "ct", np.arange(60, dtype=np.int16).reshape(2, 6, 5), series)
+    with pytest.raises(
+        FusionError, match=r"^The folder ct holds 2 DICOM series; give a folder with exactly one\.$"
+    ):
+        read_image(tmp_path / "ct")
+
+
+@pytest.mark.parametrize("spoil", ["missing", "tilted"])
+def test_slices_that_are_not_stacked_evenly_are_refused(tmp_path: Path, spoil: str) -> None:
+    volume = np.arange(180, dtype=np.int16).reshape(6, 6, 5)
+    save_series(tmp_path / "ct", volume, "1.2.3.4", tilt=0.5 if spoil == "tilted" else 0.0)
+    if spoil == "missing":
+        (tmp_path / "ct" / "1.2.3.4.3.dcm").unlink()
+    with pytest.raises(FusionError, match="^The slices of the DICOM series in ct are not stacked evenly"):
+        read_image(tmp_path / "ct")
+
+
+def gradient(dtype: str, shape: tuple[int, ...] = (6, 5, 4)) -> np.ndarray:
+    return np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+
+
+def with_nan(path: Path) -> None:
+    values = gradient("float32")
+    values[0, 0, :2] = np.nan, np.inf
+    write_array(path, values)
+
+
+def as_label_map(path: Path) -> None:
+    image = nibabel.Nifti1Image(gradient("int16"), np.eye(4))
+    image.header.set_intent("label")
+    nibabel.save(image, path)
+
+
+def save_4d(path: Path) -> None:
+    nibabel.save(nibabel.Nifti1Image(gradient("float32", (3, 4, 5, 6)), np.eye(4)), path)
+
+
+def truncated(path: Path) -> None:
+    write_array(path, np.random.default_rng(0).normal(size=(20, 20, 20)).astype("f"))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def truncated_picture(path: Path) -> None:
+    write_array(path, np.random.default_rng(0).integers(0, 256, (60, 60), dtype=np.uint8))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def without_position(path: Path) -> None:
+    header = nibabel.Nifti1Header()
+    header.set_sform(np.diag([1.0, 0.0, 1.0, 1.0]), code=1)
+    nibabel.save(nibabel.Nifti1Image(gradient("float32"), None, header), path)
+
+
+UNREADABLE = {
+    "complex.nii.gz": (
+        lambda path: nibabel.save(nibabel.Nifti1Image(gradient("complex64"), np.eye(4)), path),
+        "^complex.nii.gz holds complex numbers; save their magnitude",
+    ),
+    "nowhere.nii.gz": (
+        without_position,
+        r"^nowhere.nii.gz has no valid position in space \(its affine is singular\)",
+    ),
+    "missing.nii.gz": (lambda path: None, "does not exist; check the path."),
+    "text.nii.gz": (lambda path: path.write_text("no image"), "could not be read as an image"),
+    "cut.nii": (truncated, "could not be read as an image"),
+    "cut.nii.gz": (truncated, "could not be read as an image"),
+    "cut.nrrd": (truncated, "could not be read as an image"),
+    "cut.mha": (truncated, "could not be read as an image"),
+    "cut.png": (truncated_picture, "could not be read as an image"),
+    "empty": (lambda path: path.mkdir(), "The folder empty holds no DICOM series"),
+    "nan.nii.gz": (with_nan, "^nan.nii.gz holds 2 NaN or infinite voxels; replace them"),
+    "flat.nrrd": (
+        lambda path: write_array(path, np.full((3, 3, 3), 7.0)),
+        "^flat.nrrd has the value 7 everywhere",
+    ),
+    "4d.nii.gz": (save_4d, "^4d.nii.gz is 4-D"),
+    "label.nii.gz": (as_label_map, "^label.nii.gz is a label map; choose an image.$"),
+    "labels.nrrd": (lambda path: write_array(path, gradient("float32") // 30), "has only 4 different values"),
+    "mask.nii.gz": (lambda path: write_array(path, gradient("uint8") // 60), "has only 2 different values"),
+    "field.nrrd": (
+        lambda path: sitk.WriteImage(
+            sitk.GetImageFromArray(gradient("float32", (3, 4, 5, 3)), True), str(path)
+        ),
+        "^field.nrrd has 3 components of type float32 per voxel",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_is_no_image_is_refused_in_one_sentence(tmp_path: Path, name: str) -> None:
+    make, message = UNREADABLE[name]
+    make(tmp_path / name)
+    with pytest.raises(FusionError, match=message) as caught:
+        read_image(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_integer_image_with_few_grey_levels_in_places_is_no_label_map(tmp_path: Path) -> None:
+    mostly_black = np.zeros((40, 40, 40), np.uint8)
+    mostly_black[20, 20, :20] = np.arange(20)
+    assert read_image(write_array(tmp_path / "dark.nrrd", mostly_black)).max() == 19
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    target = tmp_path / "fused.nii.gz"
+    target.mkdir()  # a folder in the way makes the final rename fail
+    with pytest.raises(FusionError, match="could not be written"):
+        write_image(image(1), target)
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_volume_does_not_fit_a_picture(tmp_path: Path) -> None:
+    with pytest.raises(
+        FusionError, match=r"^a.png can hold one slice, but the fused volume has 7; choose .nii.gz"
+    ):
+        write_image(image(1), tmp_path / "a.png")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("fused.xyz", "^'fused.xyz' names no format to write"),
+        (".nii.gz", "^'.nii.gz' names no format to write"),
+        ("nowhere/fused.nii", "nowhere does not exist; create it or choose another output.$"),
+        ("mr.nii.gz", "mr.nii.gz is one of the sources; choose another output.$"),
+    ],
+)
+def test_a_useless_output_is_refused_before_any_work(tmp_path: Path, output: str, message: str) -> None:
+    with pytest.raises(FusionError, match=message):
+        check_output(tmp_path / output, [tmp_path / "mr.nii.gz"])
+
+
+def save_series(folder: Path, volume: np.ndarray, series: str, tilt: float = 0.0) -> None:
+    folder.mkdir(exist_ok=True)
+    for number, pixels in enumerate(volume):
+        picture = sitk.GetImageFromArray(pixels)
+        picture.SetSpacing((0.8, 0.9))
+        tags = {
+            "0008|0060": "CT",
+            "0020|000d": "1.2.3",
+            "0020|000e": series,
+            "0020|0013": str(number + 1),
+            "0020|0032": f"0\\{tilt * number}\\{2.5 * number}",
+            "0020|0037": "1\\0\\0\\0\\1\\0",
+            "0018|0050": "2.5",
+        }
+        for tag, value in tags.items():
+            picture.SetMetaData(tag, value)
+        writer = sitk.ImageFileWriter()
+        writer.KeepOriginalImageUIDOn()
+        writer.SetFileName(str(folder / f"{series}.{number}.dcm"))
+        writer.Execute(picture)

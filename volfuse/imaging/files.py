@@ -1,0 +1,189 @@
+"""Images in and out, with what makes an image unfit for fusion said in one sentence."""
+
+import os
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from monai.data import MetaTensor
+from monai.transforms import MapTransform
+
+from volfuse.errors import FusionError
+from volfuse.imaging.formats import StoredImage, load, save
+
+# Formats without a position in space, and those a fused image can be written to.
+PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
+OUTPUT_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".png", ".tif", ".tiff")
+_PICTURE_AFFINE = np.diag([-1.0, -1.0, 1.0, 1.0])  # columns to the left of the patient, rows to the back
+_FEWEST_GREY_LEVELS = 8  # an image of fewer whole numbers is taken for a label map
+
+
+def source_name(source: MetaTensor) -> str:
+    """Return the file name a message calls this source by."""
+    return Path(source.meta["filename_or_obj"]).name
+
+
+def read_image(path: str | Path) -> MetaTensor:
+    """Read one image, or the one DICOM series in a folder.
+
+    Args:
+        path: NIfTI, a folder with one DICOM series, or any format ITK reads. A picture becomes a volume of
+            one slice; an alpha channel is dropped.
+
+    Returns:
+        A float32 MetaTensor (1, X, Y, Z), or (3, X, Y, Z) for a colour image, values as stored, with its RAS
+        affine. ``meta`` also holds ``stored_dtype`` (numpy name), ``dimension`` (2 or 3) and ``has_geometry``.
+
+    Raises:
+        FusionError: if the file cannot be read, is 4-D, a label map, a vector field, constant, or holds NaN.
+    """
+    path = Path(path)
+    stored = load(path)
+    _check_content(path.name, stored)
+    voxels = stored.voxels if stored.voxels.ndim == 4 else stored.voxels[..., None]
+    channels = np.moveaxis(_without_alpha(path.name, voxels), -1, 0).astype(np.float32, copy=False)
+    has_geometry = path.suffix.lower() not in PICTURE_SUFFIXES
+    affine = stored.affine if has_geometry else _PICTURE_AFFINE
+    meta = {
+        "affine": torch.from_numpy(affine),
+        "original_affine": affine.copy(),
+        "space": "RAS",
+        "filename_or_obj": str(path),
+        "stored_dtype": str(stored.voxels.dtype),
+        "dimension": stored.dimension,
+        "has_geometry": has_geometry,
+    }
+    return MetaTensor(torch.from_numpy(channels), meta=meta)
+
+
+def write_image(image: MetaTensor, path: str | Path, compress: bool = True) -> Path:
+    """Write a uint8 image (1, X, Y, Z) as grey or (3, X, Y, Z) as true RGB; returns the path.
+
+    The file appears under its name only when it is complete. An image whose ``meta["dimension"]`` is 2 is
+    written as 2-D. ``compress`` is for NRRD, MHA and TIFF; writing without it is much faster.
+
+    Raises:
+        FusionError: if the format is unknown or cannot hold the image, or the folder cannot be written to.
+    """
+    path = Path(path)
+    suffix = output_suffix(path)
+    voxels = image.as_tensor().cpu().movedim(0, -1).numpy()
+    is_picture = suffix in PICTURE_SUFFIXES
+    if is_picture and 1 not in voxels.shape[:3]:
+        raise FusionError(
+            f"{path.name} can hold one slice, but the fused volume has {voxels.shape[2]}; "
+            "choose .nii.gz, .nrrd or .mha."
+        )
+    stored = StoredImage(
+        voxels if voxels.shape[-1] == 3 else voxels[..., 0],
+        image.affine.numpy(),
+        dimension=2 if is_picture else image.meta.get("dimension", 3),
+    )
+    partial = path.with_name(f".{path.name[: -len(suffix)]}.{os.getpid()}{suffix}")
+    try:
+        save(stored, partial, compress)
+        partial.replace(path)
+    except (RuntimeError, OSError) as error:
+        raise FusionError(
+            f"{path} could not be written; check that the folder exists, is writable and has free space."
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def output_suffix(path: Path) -> str:
+    """Return the suffix of an output path, ``.nii.gz`` as one.
+
+    Raises:
+        FusionError: if no fused image can be written in that format.
+    """
+    for suffix in OUTPUT_SUFFIXES:
+        if path.name.lower().endswith(suffix) and len(path.name) > len(suffix):
+            return path.name[-len(suffix) :]
+    raise FusionError(
+        f"'{path.name}' names no format to write; end the output with {', '.join(OUTPUT_SUFFIXES)}."
+    )
+
+
+def check_output(path: Path, sources: Sequence[Path]) -> None:
+    """Refuse, before any work is done, an output that could not be written or would overwrite a source.
+
+    Raises:
+        FusionError: for an unknown format, a missing folder, or a path that is one of ``sources``.
+    """
+    output_suffix(path)
+    if not path.parent.is_dir():
+        raise FusionError(f"The folder {path.parent} does not exist; create it or choose another output.")
+    if path.resolve() in {source.resolve() for source in sources}:
+        raise FusionError(f"{path} is one of the sources; choose another output.")
+
+
+class LoadSourcesd(MapTransform):
+    """Replace the path under each key by the image :func:`read_image` reads from it."""
+
+    def __call__(self, data: Mapping[Hashable, str | Path]) -> dict[Hashable, MetaTensor]:
+        return dict(data) | {key: read_image(data[key]) for key in self.key_iterator(data)}
+
+
+class SaveFusedd(MapTransform):
+    """Write the fused image under each key to ``output_dir/<reference>_fused<suffix>``.
+
+    Args:
+        keys: fused images as :func:`write_image` takes them.
+        output_dir: a folder; it is made if it is missing.
+        suffix: one of ``OUTPUT_SUFFIXES``.
+    """
+
+    def __init__(self, keys: str, output_dir: str | Path, suffix: str = ".nii.gz") -> None:
+        super().__init__(keys)
+        self.output_dir = Path(output_dir)
+        self.suffix = suffix
+
+    def __call__(self, data: Mapping[Hashable, MetaTensor]) -> Mapping[Hashable, MetaTensor]:
+        self.output_dir.mkdir(parents=True, exist_ok=True)
+        for key in self.key_iterator(data):
+            stem = source_name(data[key]).split(".")[0]
+            write_image(data[key], self.output_dir / f"{stem}_fused{self.suffix}")
+        return data
+
+
+def _check_content(name: str, stored: StoredImage) -> None:
+    voxels = stored.voxels
+    if np.iscomplexobj(voxels):
+        raise FusionError(f"{name} holds complex numbers; save their magnitude as an image first.")
+    if not np.isfinite(stored.affine).all() or abs(np.linalg.det(stored.affine)) < 1e-9:
+        raise FusionError(
+            f"{name} has no valid position in space (its affine is singular); repair its header."
+        )
+    if not (finite := np.isfinite(voxels)).all():
+        raise FusionError(
+            f"{name} holds {(~finite).sum()} NaN or infinite voxels; replace them, "
+            "for example by the background value."
+        )
+    if voxels.min() == voxels.max():
+        raise FusionError(f"{name} has the value {voxels.flat[0]:g} everywhere; there is nothing to fuse.")
+    if stored.is_label_map:
+        raise FusionError(f"{name} is a label map; choose an image.")
+    # A sample settles it for most images; only a suspect is counted in full.
+    sample = voxels.ravel(order="K")[:: voxels.size // 4096 + 1]
+    if voxels.ndim == 3 and len(np.unique(sample)) < _FEWEST_GREY_LEVELS:
+        levels = np.unique(voxels)
+        if len(levels) < _FEWEST_GREY_LEVELS and (levels == levels.astype(int)).all():
+            raise FusionError(
+                f"{name} has only {len(levels)} different values, all whole numbers, "
+                "and looks like a label map; choose an image."
+            )
+
+
+def _without_alpha(name: str, voxels: np.ndarray) -> np.ndarray:
+    components = voxels.shape[-1]
+    if components == 1:
+        return voxels
+    if components > 4 or voxels.dtype != np.uint8:
+        raise FusionError(
+            f"{name} has {components} components of type {voxels.dtype} per voxel; "
+            "only grey and 8-bit RGB images can be fused."
+        )
+    return voxels[..., :1] if components == 2 else voxels[..., :3]

@@ -1,0 +1,85 @@
+"""From windowed sources to what a network sees, and from what it returns to an image to look at."""
+
+from collections.abc import Hashable, Mapping, Sequence
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform
+from torch import Tensor
+
+from volfuse.errors import FusionError
+from volfuse.imaging.color import apply_table, color_table, combine_chroma, rgb_to_ycbcr, ycbcr_to_rgb
+from volfuse.imaging.files import source_name
+
+Colormap = str | Sequence[Sequence[float]] | np.ndarray
+
+
+class SplitLuminanced(MapTransform):
+    """Stack the luminance of the sources; set their colour aside.
+
+    Args:
+        keys: windowed sources on one grid, each (1, H, W, D) or (3, H, W, D), values clipped to 0..1 here.
+        colormaps: ``None``, or one entry per source: ``None`` for grey, else what ``color_table`` takes.
+
+    Returns (in the dictionary, in place of the sources):
+        ``image``: (N, H, W, D) luminance 0..1, with the metadata of the reference.
+        ``chroma``: (2, H, W, D) Cb and Cr -0.5..0.5, only if a source has colour.
+
+    Raises:
+        FusionError: if the number of colour maps is wrong, or one is given for a colour source.
+    """
+
+    def __init__(self, keys: KeysCollection, colormaps: Sequence[Colormap | None] | None = None) -> None:
+        super().__init__(keys)
+        colormaps = colormaps or [None] * len(self.keys)
+        if len(colormaps) != len(self.keys):
+            raise FusionError(
+                f"{len(self.keys)} sources need as many colour maps (or none), not {len(colormaps)}."
+            )
+        # Going through YCbCr once per table entry instead of once per voxel.
+        self.tables = [
+            None if colormap is None else rgb_to_ycbcr(color_table(colormap).T).T for colormap in colormaps
+        ]
+
+    def __call__(self, data: Mapping[Hashable, MetaTensor]) -> dict[Hashable, MetaTensor]:
+        result = dict(data)
+        planes = [
+            self._ycbcr(result.pop(key), table) for key, table in zip(self.keys, self.tables, strict=True)
+        ]
+        result["image"] = MetaTensor(
+            torch.cat([plane[:1] for plane in planes]), meta=dict(data[self.keys[0]].meta)
+        )
+        if chromas := [plane[1:] for plane in planes if plane.shape[0] == 3]:
+            result["chroma"] = combine_chroma(chromas)
+        return result
+
+    @staticmethod
+    def _ycbcr(source: MetaTensor, table: Tensor | None) -> Tensor:
+        values = source.as_tensor().clamp(0, 1)
+        if values.shape[0] == 3:
+            if table is not None:
+                raise FusionError(f"{source_name(source)} is a colour image; leave out its colour map.")
+            return rgb_to_ycbcr(values)
+        return values if table is None else apply_table(values[0], table)
+
+
+class RestoreColord(MapTransform):
+    """Put the colour of the sources back and make 8-bit values.
+
+    Args:
+        keys: fused luminance (1, H, W, D), values 0..1; becomes uint8 (1, H, W, D), or (3, H, W, D) RGB where
+            ``chroma`` is in the dictionary.
+    """
+
+    def __call__(self, data: Mapping[Hashable, MetaTensor]) -> dict[Hashable, MetaTensor]:
+        result = dict(data)
+        chroma = result.pop("chroma", None)
+        for key in self.key_iterator(data):
+            values = result[key].as_tensor()
+            if chroma is not None:
+                values = ycbcr_to_rgb(torch.cat([values, torch.as_tensor(chroma).to(values)]))
+            levels = (values * 255).round_().clamp_(0, 255).to(torch.uint8)
+            result[key] = MetaTensor(levels, meta=dict(result[key].meta))
+        return result

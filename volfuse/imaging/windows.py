@@ -1,0 +1,124 @@
+"""Intensity windows: which values of a source become black and which white.
+
+A window is written as a user would say it: a preset (``ct-brain``), width and level (``W80/L40``), or two
+limits (``-160:240``, ``0:p99.9``) of which each is a value or, with a ``p``, a percentile of the source.
+"""
+
+import re
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform
+
+from volfuse.errors import FusionError
+from volfuse.imaging.files import source_name
+
+_NUMBER = r"[-+]?\d+(?:\.\d+)?"
+_LIMITS = re.compile(rf"(p?)({_NUMBER}):(p?)({_NUMBER})", re.IGNORECASE)
+_WIDTH_LEVEL = re.compile(rf"W({_NUMBER})/?L({_NUMBER})", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One end of a window: a source value, or a percentile (0..100) of the source's voxels."""
+
+    value: float
+    is_percentile: bool = False
+
+    def resolve(self, voxels: np.ndarray) -> float:
+        """Return the source value this limit stands for."""
+        return float(np.percentile(voxels, self.value)) if self.is_percentile else self.value
+
+
+@dataclass(frozen=True)
+class Window:
+    """Source values from ``low`` to ``high`` become 0..1."""
+
+    low: Limit
+    high: Limit
+
+    @classmethod
+    def from_level(cls, width: float, level: float) -> "Window":
+        """Return the window of radiology: ``width`` grey values around ``level``."""
+        return cls(Limit(level - width / 2), Limit(level + width / 2))
+
+    @classmethod
+    def parse(cls, text: str) -> "Window | None":
+        """Read a preset or the notation of the module; ``None`` for ``"auto"``.
+
+        Raises:
+            FusionError: if ``text`` is no window, or its limits are reversed.
+        """
+        if text in PRESETS:
+            return PRESETS[text]
+        if match := _WIDTH_LEVEL.fullmatch(text):
+            window = cls.from_level(float(match[1]), float(match[2]))
+        elif match := _LIMITS.fullmatch(text):
+            window = cls(Limit(float(match[2]), bool(match[1])), Limit(float(match[4]), bool(match[3])))
+        else:
+            raise FusionError(
+                f"'{text}' is no intensity window; use one of {', '.join(PRESETS)}, or W80/L40, "
+                "or LOW:HIGH with p for percentiles, such as p1:p99."
+            )
+        percentiles = [limit.value for limit in (window.low, window.high) if limit.is_percentile]
+        comparable = window.low.is_percentile == window.high.is_percentile
+        if comparable and window.low.value >= window.high.value:
+            raise FusionError(f"The window '{text}' is empty; its upper limit must lie above the lower one.")
+        if not all(0 <= percentile <= 100 for percentile in percentiles):
+            raise FusionError(f"The window '{text}' has a percentile outside 0 to 100.")
+        return window
+
+
+EIGHT_BIT = Window(Limit(0), Limit(255))
+ROBUST = Window(Limit(0.1, is_percentile=True), Limit(99.9, is_percentile=True))
+
+PRESETS: Mapping[str, Window | None] = {
+    "auto": None,
+    "ct-brain": Window.from_level(80, 40),
+    "ct-bone": Window.from_level(2000, 500),
+    "ct-soft-tissue": Window.from_level(400, 40),
+    "mr": Window(Limit(1, is_percentile=True), Limit(99.5, is_percentile=True)),
+    "pet": Window(Limit(0), Limit(99.9, is_percentile=True)),
+}
+
+
+class ApplyWindowsd(MapTransform):
+    """Scale each source so that its window becomes 0..1.
+
+    Values outside the window are kept outside 0..1: resampling comes next, and interpolating before
+    clipping is what a viewer does. ``"auto"`` is 0..255 for 8-bit sources, otherwise the 0.1 and 99.9
+    percentiles. A colour source always keeps its 0..255.
+
+    Args:
+        keys: the sources, each (C, H, W, D) with MetaTensor metadata.
+        windows: one window for all sources, or one per source; text as in :meth:`Window.parse` is read.
+
+    Raises:
+        FusionError: if the number of windows is wrong or a window holds no range of values.
+    """
+
+    def __init__(self, keys: KeysCollection, windows: "str | Window | Sequence[str | Window | None]") -> None:
+        super().__init__(keys)
+        each = [windows] * len(self.keys) if isinstance(windows, str | Window) else list(windows)
+        if len(each) != len(self.keys):
+            raise FusionError(f"{len(self.keys)} sources need one window or one each, not {len(each)}.")
+        self.windows = [Window.parse(window) if isinstance(window, str) else window for window in each]
+
+    def __call__(self, data: Mapping[Hashable, MetaTensor]) -> dict[Hashable, MetaTensor]:
+        result = dict(data)
+        for key, chosen in zip(self.keys, self.windows, strict=True):
+            source = result[key]
+            window = EIGHT_BIT if source.shape[0] == 3 else chosen
+            window = window or (EIGHT_BIT if source.meta["stored_dtype"] == "uint8" else ROBUST)
+            voxels = source.as_tensor().numpy()
+            low, high = window.low.resolve(voxels), window.high.resolve(voxels)
+            if high <= low:
+                raise FusionError(
+                    f"{source_name(source)} has no contrast between the limits of its window "
+                    f"({low:g} to {high:g}); choose another window."
+                )
+            result[key] = (source - low) / (high - low)
+        return result

@@ -1,0 +1,104 @@
+"""The app: what MONAI Label asks for, from the parts beside this file."""
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from monailabel.interfaces.app import MONAILabelApp
+from monailabel.interfaces.datastore import Datastore
+from monailabel.interfaces.tasks.infer_v2 import InferTask
+from monailabel.interfaces.tasks.scoring import ScoringMethod
+from monailabel.interfaces.tasks.strategy import Strategy
+from monailabel.interfaces.tasks.train import TrainTask
+
+from volfuse import __version__
+from volfuse.errors import FusionError
+from volfuse.label.datastore import PairedDatastore
+from volfuse.label.hold_out import hold_out
+from volfuse.label.infer import FusionBatch, FusionTask
+from volfuse.label.layout import Layout
+from volfuse.label.scoring import scoring_methods
+from volfuse.label.strategies import strategies
+from volfuse.label.training import trainers
+from volfuse.models import catalogue
+
+
+class FusionApp(MONAILabelApp):
+    """Serves the cases of one folder.
+
+    Args:
+        app_dir: the folder of ``main.py``.
+        studies: the folder with the scans.
+        conf: ``modalities``: what file names end with, the reference first, with a comma.
+    """
+
+    def __init__(self, app_dir: str, studies: str, conf: Mapping[str, str]) -> None:
+        self.layout = Layout(Path(studies).resolve())
+        # Models that training publishes are found like any other bundle, here and in the processes started from here.
+        os.environ["VOLFUSE_BUNDLES"] = str(self.layout.models)
+        super().__init__(
+            app_dir=app_dir,
+            studies=studies,
+            conf=dict(conf),
+            name="SlicerFusion",
+            description="Fusion of two scans of one patient. For research; not a medical device.",
+            version=__version__,
+        )
+
+    def init_datastore(self) -> Datastore:
+        reference, partner = self.conf["modalities"].split(",")
+        datastore = PairedDatastore(self.layout, (reference, partner))
+        hold_out(self.layout.hold_out, datastore.list_images(), datastore.verdicts.reviewed())
+        return datastore
+
+    def init_infers(self) -> dict[str, InferTask]:
+        return {
+            name: FusionTask(model, self.layout.scratch) for name, model in catalogue(num_sources=2).items()
+        }
+
+    def init_trainers(self) -> dict[str, TrainTask]:
+        return trainers()
+
+    def init_strategies(self) -> dict[str, Strategy]:
+        return strategies()
+
+    def init_scoring_methods(self) -> dict[str, ScoringMethod]:
+        return scoring_methods()
+
+    def init_batch_infer(self) -> Callable:
+        return FusionBatch()
+
+    def take_up_new_models(self) -> None:
+        """Offer what other processes have published since."""
+        if catalogue(num_sources=2).keys() != self._infers.keys():
+            self._infers, self._trainers = self.init_infers(), self.init_trainers()
+
+    def info(self) -> dict[str, Any]:
+        self.take_up_new_models()
+        return super().info() | {"modalities": list(self.datastore().modalities)}
+
+    def infer(self, request: Mapping[str, Any], datastore: Datastore | None = None) -> dict[str, Any]:
+        """Fuse a known case, or the two files of a session.
+
+        Args:
+            request: ``model``; ``image``, the name of a case, or ``files``; ``options``; ``result_extension``;
+                ``save_label`` to keep the result under the name of the model.
+            datastore: the cases; ours by default.
+
+        Raises:
+            FusionError: one sentence on what is wrong.
+        """
+        self.take_up_new_models()
+        task = self._infers.get(request["model"])
+        if task is None:
+            raise FusionError("There is no such model; ask /info/ for the list.")
+        datastore = datastore or self.datastore()
+        files = request.get("files") or datastore.pair(request["image"]).files
+        file, facts = task({**request, "files": files})
+        if request.get("save_label"):
+            datastore.save_label(request["image"], file, request["model"], {})
+            shutil.rmtree(Path(file).parent)
+            file = None
+        return {"file": file, "label": request.get("image"), "tag": request["model"], "params": facts}

@@ -1,0 +1,199 @@
+"""MONAI Label's view of a folder of cases with two scans each. The files are the state; there is no index to break."""
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+from monailabel.interfaces.datastore import Datastore
+from monailabel.interfaces.exception import MONAILabelError, MONAILabelException
+
+from volfuse.errors import FusionError
+from volfuse.label.cases import CaseFiles, find_cases, suffix_of
+from volfuse.label.layout import Layout
+from volfuse.label.verdicts import VerdictStore
+from volfuse.storage import write_text_whole, write_whole
+
+FINAL = "final"
+"""The tag of what a reader chose. Other tags are names of models; "original" would be a segmentation to Slicer."""
+
+
+class PairedDatastore(Datastore):
+    """Cases of two scans each, fused images by model, verdicts.
+
+    Args:
+        layout: where everything lies.
+        modalities: see :func:`volfuse.label.cases.find_cases`.
+    """
+
+    def __init__(self, layout: Layout, modalities: tuple[str, str]) -> None:
+        self.layout = layout
+        self.modalities = modalities
+        self.verdicts = VerdictStore(layout.verdicts)
+        self._lock = threading.Lock()
+
+    def pair(self, case: str) -> CaseFiles:
+        """Return the two scans of a case.
+
+        Raises:
+            FusionError: if there is no such case.
+        """
+        cases = find_cases(self.layout.studies, self.modalities)
+        if case not in cases:
+            raise FusionError("There is no such case; ask /datastore/ for the list.")
+        return cases[case]
+
+    def name(self) -> str:
+        return "Pairs of scans"
+
+    def set_name(self, name: str) -> None:
+        raise _refused("The datastore cannot be renamed.")
+
+    def description(self) -> str:
+        return f"Cases of two scans: {' and '.join(self.modalities)}"
+
+    def set_description(self, description: str) -> None:
+        raise _refused("The description of the datastore cannot be changed.")
+
+    def list_images(self) -> list[str]:
+        return list(find_cases(self.layout.studies, self.modalities))
+
+    def get_image(self, image_id: str, params: Any = None) -> str:
+        return self.get_image_uri(image_id)
+
+    def get_image_uri(self, image_id: str) -> str:
+        return str(self.pair(image_id).reference)
+
+    def get_partner_uri(self, image_id: str) -> str:
+        """Return the path of the second scan."""
+        return str(self.pair(image_id).partner)
+
+    def get_image_info(self, image_id: str) -> dict[str, Any]:
+        """Return file names, what the scoring found, and what the last verdict says."""
+        pair = self.pair(image_id)
+        verdict = self.verdicts.last(image_id)
+        return {
+            "name": pair.reference.name,
+            "partner": pair.partner.name,
+            "verdict": verdict.verdict if verdict else None,
+            **self.scores(image_id),
+        }
+
+    def scores(self, image_id: str) -> dict[str, Any]:
+        """Return what the scoring stored of a case."""
+        path = self.layout.scores / f"{image_id}.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+    def update_image_info(self, image_id: str, info: dict[str, Any]) -> None:
+        """Store scores of a case beside those it has."""
+        self.pair(image_id)
+        with self._lock:
+            text = json.dumps(self.scores(image_id) | info)
+            write_text_whole(self.layout.scores / f"{image_id}.json", text)
+
+    def get_labels_by_image_id(self, image_id: str) -> dict[str, str]:
+        """Return the tags under which there is an image of this case."""
+        tags = [
+            path.parent.name for path in self.layout.images.glob(f"*/{image_id}.*") if suffix_of(path.name)
+        ]
+        if self.verdicts.last_image(image_id):
+            tags.append(FINAL)
+        return dict.fromkeys(sorted(tags), image_id)
+
+    def get_label_by_image_id(self, image_id: str, tag: str) -> str:
+        return self.get_labels_by_image_id(image_id).get(tag, "")
+
+    def get_label(self, label_id: str, label_tag: str, params: Any = None) -> str:
+        return self.get_label_uri(label_id, label_tag)
+
+    def get_label_uri(self, label_id: str, label_tag: str) -> str:
+        """Return the path of a fused image: that of a model, or under ``final`` what the last reader chose.
+
+        Raises:
+            FusionError: if there is none.
+        """
+        if label_tag not in self.get_labels_by_image_id(self.pair(label_id).name):
+            raise FusionError("There is no fused image of this case under this tag; fuse it first.")
+        if label_tag == FINAL:
+            return str(self.verdicts.last_image(label_id))
+        return str(next((self.layout.images / label_tag).glob(f"{label_id}.*")))
+
+    def get_label_info(self, label_id: str, label_tag: str) -> dict[str, Any]:
+        """Return the last verdict on a case under ``final``, else nothing."""
+        verdict = self.verdicts.last(self.pair(label_id).name) if label_tag == FINAL else None
+        return {"params": vars(verdict)} if verdict else {}
+
+    def get_labeled_images(self, label_tag: str | None = None, labels: list[str] | None = None) -> list[str]:
+        reviewed = self.verdicts.reviewed()
+        return [case for case in self.list_images() if case in reviewed]
+
+    def get_unlabeled_images(
+        self, label_tag: str | None = None, labels: list[str] | None = None
+    ) -> list[str]:
+        reviewed = self.verdicts.reviewed()
+        return [case for case in self.list_images() if case not in reviewed]
+
+    def datalist(self) -> list[dict[str, str]]:
+        """Return the scans and the chosen image of the reviewed cases."""
+        return [
+            {
+                "image": self.get_image_uri(case),
+                "partner": self.get_partner_uri(case),
+                "label": str(self.verdicts.last_image(case) or ""),
+            }
+            for case in self.get_labeled_images()
+        ]
+
+    def save_label(self, image_id: str, label_filename: str, label_tag: str, label_info: dict) -> str:
+        """Keep a fused image of a model. Verdicts come in through ``verdicts``."""
+        self.pair(image_id)
+        target = self.layout.images / label_tag / f"{image_id}{suffix_of(label_filename)}"
+        write_whole(target, lambda partial: partial.write_bytes(Path(label_filename).read_bytes()))
+        return image_id
+
+    def status(self) -> dict[str, Any]:
+        cases, reviewed = self.list_images(), self.get_labeled_images()
+        return {
+            "total": len(cases),
+            "completed": len(reviewed),
+            "label_tags": {FINAL: len(reviewed)},
+            "train": [],
+        }
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "name": self.name(),
+            "description": self.description(),
+            "objects": {
+                case: {
+                    "image": {"info": self.get_image_info(case)},
+                    "labels": {
+                        tag: {"info": self.get_label_info(case, tag)}
+                        for tag in self.get_labels_by_image_id(case)
+                    },
+                }
+                for case in self.list_images()
+            },
+        }
+
+    def refresh(self) -> None:
+        """Nothing to do: every answer is read from the disk."""
+
+    def get_dataset_archive(self, limit_cases: int | None) -> str:
+        raise _refused("Whole datasets are not handed out; copy the studies folder.")
+
+    def add_image(self, image_id: str, image_filename: str, image_info: dict[str, Any]) -> str:
+        raise _refused("Scans come into the studies folder by hand; for one fusion, open a session.")
+
+    def remove_image(self, image_id: str) -> None:
+        raise _refused("The server removes no scans.")
+
+    def remove_label(self, label_id: str, label_tag: str) -> None:
+        raise _refused("The server removes no verdicts.")
+
+    def update_label_info(self, label_id: str, label_tag: str, info: dict[str, Any]) -> None:
+        raise _refused("Verdicts are not changed; give another one.")
+
+
+def _refused(sentence: str) -> MONAILabelException:
+    return MONAILabelException(MONAILabelError.INVALID_INPUT, sentence)

@@ -1,0 +1,99 @@
+"""The record of every round of training: what, who, when, before and after. A file each."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from volfuse.models import Bundle
+from volfuse.storage import write_text_whole
+
+_FILE = re.compile(r"(\d{4,})\.json")
+
+
+class Rounds:
+    """All rounds in a folder.
+
+    Args:
+        folder: it is made with the first round.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def all(self) -> list[dict[str, Any]]:
+        """Return every record, the first round first."""
+        return [json.loads(self._file(number).read_text(encoding="utf-8")) for number in self._numbers()]
+
+    def next_number(self) -> int:
+        """Return the number of the round after the last."""
+        return max(self._numbers(), default=0) + 1
+
+    def begin(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Store the record of a round that begins; it has its number as ``round``."""
+        return self.store({**record, "state": "running", "begun": _now()})
+
+    def end(self, record: dict[str, Any], state: str, **results: Any) -> dict[str, Any]:
+        """Store how a round ended."""
+        return self.store({**record, **results, "state": state, "ended": _now()})
+
+    def store(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Write a record, whole."""
+        write_text_whole(self._file(record["round"]), json.dumps(record, indent=1))
+        return record
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep every other process from training or repairing meanwhile.
+
+        Raises:
+            Timeout: if another does.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self._folder / ".lock", timeout=0):
+            yield
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a process trains, also one that outlived its server."""
+        try:
+            with self.alone():
+                return False
+        except Timeout:
+            return True
+
+    def repair_if_idle(self, models: Path) -> None:
+        """Close the rounds that a killed process left open, unless one is running."""
+        with suppress(Timeout), self.alone():
+            self.repair(models)
+
+    def repair(self, models: Path) -> None:
+        """Close the rounds that a killed process left open; only :meth:`alone`.
+
+        Weights are published by one rename; whether that happened decides how such a round ended.
+        """
+        for record in self.all():
+            if record["state"] == "running":
+                bundle = Bundle(models / record["bundle"], record["weights_file"])
+                metadata = models / record["bundle"] / "configs" / "metadata.json"
+                is_published = metadata.is_file() and bundle.weights_file in bundle.metadata["weights"]
+                if is_published:
+                    self.end(record, "published", published_as=bundle.name)
+                else:
+                    self.end(record, "interrupted")
+
+    def _numbers(self) -> list[int]:
+        names = [path.name for path in self._folder.glob("*.json")]
+        return sorted(int(match[1]) for name in names if (match := _FILE.fullmatch(name)))
+
+    def _file(self, number: int) -> Path:
+        return self._folder / f"{number:04d}.json"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()

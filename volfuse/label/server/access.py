@@ -1,0 +1,33 @@
+"""Routes through which MONAI Label's own clients get the token: any user name, and the token as the password."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, HTTPException, Request
+
+from volfuse.label.server.guard import is_token
+
+router = APIRouter(prefix="/auth", tags=["Access"])
+
+
+@router.get("/", summary="Is a token needed?")
+def is_needed() -> dict[str, bool]:
+    """It always is."""
+    return {"enabled": True}
+
+
+@router.post("/token", summary="Exchange the password for the token")
+def token(
+    request: Request,
+    password: Annotated[str, Form(max_length=200)],
+    username: Annotated[str, Form(max_length=200)] = "",
+) -> dict[str, str]:
+    """Answer with the token to who knows it already."""
+    if not is_token(password, request.app.state.token):
+        raise HTTPException(401, "The password is the token that `volfuse serve` prints when it starts.")
+    return {"access_token": password, "token_type": "bearer"}
+
+
+@router.get("/token/valid", summary="Is the token right?")
+def is_valid() -> dict[str, str]:
+    """Who gets here has it."""
+    return {"username": "reader"}

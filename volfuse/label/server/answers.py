@@ -1,0 +1,148 @@
+"""How requests are read and answers are sent."""
+
+import json
+import logging
+import math
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TypeVar
+
+import SimpleITK as sitk
+from fastapi import HTTPException, Request, UploadFile
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from monailabel.interfaces.exception import MONAILabelException
+from pydantic import ValidationError
+from starlette.background import BackgroundTask
+
+from volfuse.errors import FusionError
+from volfuse.label.application import FusionApp
+from volfuse.label.cases import suffix_of
+from volfuse.label.datastore import PairedDatastore
+from volfuse.label.server.parameters import Parameters
+
+_P = TypeVar("_P", bound=Parameters)
+_MOST_VALUES = 1 << 28  # 512 x 512 x 1024
+_logger = logging.getLogger(__name__)
+
+
+def application(request: Request) -> FusionApp:
+    """Return the app behind the routes."""
+    return request.app.state.application
+
+
+def store(request: Request) -> PairedDatastore:
+    """Return its cases."""
+    return application(request).datastore()
+
+
+def read(kind: type[_P], text: str | None) -> _P:
+    """Read parameters from the JSON in a form field.
+
+    Raises:
+        HTTPException: 422 if they are not what they must be.
+    """
+    try:
+        return kind.model_validate_json(text or "{}")
+    except ValidationError as error:
+        raise HTTPException(422, _sentences(error.errors())) from error
+
+
+def known_case(request: Request, case: str) -> str:
+    """Return ``case`` if there is such a one.
+
+    Raises:
+        HTTPException: 404 if not.
+    """
+    if case not in store(request).list_images():
+        raise HTTPException(404, "There is no such case; ask /datastore/ for the list.")
+    return case
+
+
+def known_model(request: Request, model: str) -> str:
+    """Return ``model`` if there is such a one.
+
+    Raises:
+        HTTPException: 404 if not.
+    """
+    application(request).take_up_new_models()
+    if model not in application(request)._infers:
+        raise HTTPException(404, "There is no such model; ask /info/ for the list.")
+    return model
+
+
+def keep_upload(upload: UploadFile, folder: Path, stem: str) -> Path:
+    """Write an upload under a name of ours; of its own name only a known suffix is kept.
+
+    Raises:
+        HTTPException: 415 if it is no kind of image that can be read, 413 if it has too many voxels.
+    """
+    suffix = suffix_of(upload.filename or "")
+    if not suffix:
+        raise HTTPException(415, "Images are .nii.gz, .nii, .nrrd, .mha or .png files.")
+    path = folder / f"{stem}{suffix}"
+    with path.open("wb") as file:
+        shutil.copyfileobj(upload.file, file)
+    _check_header(path)
+    return path
+
+
+def scratch_folder(request: Request) -> Path:
+    """Make a folder for the files of one request."""
+    scratch = application(request).layout.scratch
+    scratch.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(dir=scratch))
+
+
+def send_file(path: Path, name: str, is_scratch: bool = False) -> FileResponse:
+    """Send a file as ``name``; a result in a scratch folder is removed afterwards."""
+    done = BackgroundTask(shutil.rmtree, path.parent, ignore_errors=True) if is_scratch else None
+    return FileResponse(path, media_type="application/octet-stream", filename=name, background=done)
+
+
+async def answer_error(_request: Request, error: Exception) -> JSONResponse:
+    """Answer 400 with the sentence of an error that the client can do something about."""
+    if isinstance(error, MONAILabelException):
+        return JSONResponse({"detail": error.msg}, 400)
+    _logger.info("Details:", exc_info=error)
+    return JSONResponse({"detail": str(error)}, 400)
+
+
+async def answer_invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+    """Answer 422 without repeating the input, which may not even be text."""
+    return JSONResponse({"detail": _sentences(error.errors())}, 422)
+
+
+async def answer_short_of_memory(_request: Request, _error: MemoryError) -> JSONResponse:
+    """Answer 413: these images are too large for this computer."""
+    return JSONResponse({"detail": "There is too little memory for these images; crop them."}, 413)
+
+
+ERRORS = {
+    MemoryError: answer_short_of_memory,
+    FusionError: answer_error,
+    MONAILabelException: answer_error,
+    RequestValidationError: answer_invalid,
+}
+"""What is answered to an error, by its class."""
+
+
+def _check_header(path: Path) -> None:
+    """Small files can hold huge images; the header says so before anything is unpacked."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise HTTPException(
+            415, "A file could not be read as an image; it is damaged or incomplete."
+        ) from error
+    if math.prod(reader.GetSize()) * reader.GetNumberOfComponents() > _MOST_VALUES:
+        raise HTTPException(413, f"An image may have {_MOST_VALUES >> 20} Mi values; this one has more.")
+
+
+def _sentences(errors: list[dict]) -> str:
+    texts = [f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in errors]
+    # ASCII: an unknown field can be named with characters that no answer can hold.
+    return json.dumps("; ".join(texts))[1:-1][:1000]

@@ -1,0 +1,131 @@
+"""Routes about cases: the list, the scans, fused images, verdicts."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, File, Form, HTTPException, Query, Request, UploadFile
+from fastapi.responses import FileResponse, Response
+
+from volfuse.imaging import read_image
+from volfuse.label.cases import suffix_of
+from volfuse.label.datastore import FINAL
+from volfuse.label.server.answers import (
+    application,
+    keep_upload,
+    known_case,
+    known_model,
+    read,
+    scratch_folder,
+    send_file,
+    store,
+)
+from volfuse.label.server.parameters import Name, VerdictParameters
+
+router = APIRouter(prefix="/datastore", tags=["Datastore"])
+CaseName = Annotated[Name, Query()]
+
+
+@router.get("/", summary="List the cases")
+def datastore(request: Request, output: Literal["train", "stats", "all"] = "stats") -> Any:
+    """Return numbers, all cases with their images and scores, or the reviewed ones."""
+    cases = store(request)
+    return {"all": cases.json, "train": cases.datalist, "stats": cases.status}[output]()
+
+
+@router.head("/image", summary="Is there such a case?", include_in_schema=False)
+@router.get("/image", summary="Download the reference scan")
+def image(request: Request, image: CaseName) -> FileResponse:
+    """Send the scan whose grid the fused image has."""
+    path = store(request).pair(known_case(request, image)).reference
+    return send_file(path, path.name)
+
+
+@router.get("/partner", summary="Download the other scan")
+def partner(request: Request, image: CaseName) -> FileResponse:
+    """Send the second scan of a case."""
+    path = store(request).pair(known_case(request, image)).partner
+    return send_file(path, path.name)
+
+
+@router.get("/image/info", summary="What is known of a case")
+def image_info(request: Request, image: CaseName) -> dict[str, Any]:
+    """Return file names, scores and the last verdict."""
+    return store(request).get_image_info(known_case(request, image))
+
+
+@router.head("/label", summary="Is there such a fused image?", include_in_schema=False)
+@router.get("/label", summary="Download a fused image")
+def label(
+    request: Request, tag: Name, label: Annotated[Name | None, Query()] = None, image: Name | None = None
+) -> FileResponse:
+    """Send what a model made (tag: its name) or what the last reader chose (tag: final)."""
+    case = known_case(request, label or image or "")
+    if tag not in store(request).get_labels_by_image_id(case):
+        raise HTTPException(404, "There is no fused image of this case under this tag; fuse it first.")
+    path = Path(store(request).get_label_uri(case, tag))
+    return send_file(path, f"{case}_{tag}{suffix_of(path.name)}")
+
+
+@router.get("/label/info", summary="What the last reader said")
+def label_info(request: Request, label: CaseName, tag: Name) -> dict[str, Any]:
+    """Return the last verdict under the tag final; other tags hold nothing."""
+    return store(request).get_label_info(known_case(request, label), tag)
+
+
+@router.get("/verdicts", summary="All verdicts on a case")
+def verdicts(request: Request, image: CaseName) -> list[dict[str, Any]]:
+    """Return every verdict on a case, the oldest first."""
+    return [vars(verdict) for verdict in store(request).verdicts.of(known_case(request, image))]
+
+
+@router.put("/label", summary="Give a verdict")
+def give_verdict(
+    request: Request,
+    image: CaseName,
+    params: Annotated[str, Form(max_length=10_000)],
+    tag: Annotated[Literal["final"], Query()] = FINAL,
+    label: Annotated[UploadFile | None, File()] = None,
+) -> dict[str, Any]:
+    """Store what a reader says of a fused image.
+
+    With the verdict goes the image the reader wants: the file that is sent, or else what the chosen model makes. When
+    the answer comes, the verdict is on the disk.
+    """
+    case = known_case(request, image)
+    words = read(VerdictParameters, params).model_dump()
+    for model in filter(None, (words["model"], words["preferred_model"])):
+        known_model(request, model)
+    chosen = {"accept": words["model"], "prefer": words["preferred_model"], "reject": None}[words["verdict"]]
+    folder = scratch_folder(request)
+    try:
+        if chosen is None:
+            verdict = store(request).verdicts.add(case, words)
+        else:
+            file = _chosen_image(request, case, chosen, label, folder)
+            verdict = store(request).verdicts.add(
+                case, words, suffix_of(file.name), lambda path: shutil.copyfile(file, path)
+            )
+    finally:
+        shutil.rmtree(folder)
+    return {"image": case, "label": case, "verdict": vars(verdict)}
+
+
+@router.api_route(
+    "/{anything:path}", methods=["PUT", "DELETE", "POST", "PATCH"], include_in_schema=False, status_code=405
+)
+def refused(anything: str) -> Response:
+    """Scans and verdicts are not added, changed or removed through the server otherwise."""
+    raise HTTPException(405, "The server takes verdicts, and changes or removes nothing.")
+
+
+def _chosen_image(request: Request, case: str, model: str, upload: UploadFile | None, folder: Path) -> Path:
+    if upload is not None:
+        file = keep_upload(upload, folder, "chosen")
+        read_image(file)  # raises a FusionError if it is no image
+        return file
+    result = application(request).infer({"model": model, "image": case})
+    made = Path(result["file"])
+    file = shutil.move(made, folder / made.name)
+    made.parent.rmdir()
+    return file

@@ -1,0 +1,105 @@
+"""What clients may send: names from a fixed alphabet, numbers within bounds, nothing else.
+
+A field that is not listed is refused, so nothing can reach a file name, a configuration or another process unseen.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from volfuse.label.cases import NAME
+
+Name = Annotated[str, Field(pattern=rf"^{NAME}$", max_length=100)]
+"""The name of a case, a model, a strategy or a tag."""
+Words = Annotated[str, Field(max_length=2000)]
+ReaderName = Annotated[str, Field(max_length=100)]
+
+_STOCK_FIELDS = {
+    "client_id",
+    "device",
+    "gpus",
+    "label",
+    "label_tag",
+    "local_rank",
+    "logging",
+    "max_batch_size",
+    "max_workers",
+    "model_filename",
+    "multi_gpu",
+    "result_compress",
+    "result_dtype",
+    "restore_label_idx",
+    "save_label",
+}
+"""What MONAI Label's own clients send along. It means nothing here and goes no further."""
+
+
+class Parameters(BaseModel):
+    """Fields with types and bounds; unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def drop_stock_fields(cls, values: Any) -> Any:
+        """Leave out what stock clients send."""
+        if not isinstance(values, dict):
+            return values
+        return {
+            key: value for key, value in values.items() if key not in _STOCK_FIELDS - set(cls.model_fields)
+        }
+
+
+class InferParameters(Parameters):
+    """The options of ``volfuse fuse``."""
+
+    windows: list[Annotated[str, Field(max_length=40)]] = Field(["auto"], min_length=1, max_length=2)
+    colormaps: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,40}$")] | None] | None = Field(
+        None, min_length=2, max_length=2
+    )
+    plane: Literal["axial", "coronal", "sagittal"] = "axial"
+    result_extension: Literal[".nii.gz", ".nrrd", ".mha"] = ".nii.gz"
+
+
+class SampleParameters(Parameters):
+    """Nothing but what stock clients send."""
+
+
+class BatchParameters(Parameters):
+    """Nothing but what stock clients send."""
+
+
+class ScoringParameters(Parameters):
+    """Which models are scored; three quick ones by default."""
+
+    models: list[Name] | None = Field(None, min_length=1, max_length=10)
+
+
+class TrainParameters(Parameters):
+    """See ``volfuse.label.activelearning.finetuning.FineTuning``, and who asks for the training."""
+
+    steps: int = Field(100, ge=1, le=10_000)
+    batch_size: int = Field(4, ge=1, le=16)
+    crop_size: int = Field(128, ge=32, le=512)
+    learning_rate: float = Field(1e-4, gt=0, le=0.01)
+    pull: float = Field(0.0, ge=0, le=10)
+    seed: int = Field(0, ge=0, lt=2**31)
+    reader: ReaderName = ""
+
+
+class VerdictParameters(Parameters):
+    """See ``volfuse.label.verdicts.Verdict``."""
+
+    verdict: Literal["accept", "reject", "prefer"]
+    model: Name
+    preferred_model: Name | None = None
+    rating: int | None = Field(None, ge=1, le=5)
+    comment: Words = ""
+    reader: ReaderName = ""
+
+    @model_validator(mode="after")
+    def preference_has_a_model(self) -> "VerdictParameters":
+        """A preferred model belongs to the verdict ``prefer``, and only to it."""
+        if (self.verdict == "prefer") != (self.preferred_model is not None):
+            raise ValueError("preferred_model belongs to the verdict 'prefer', and only to it")
+        return self

@@ -1,0 +1,110 @@
+"""Sessions: two scans that exist only in a client, uploaded to be fused. They expire."""
+
+import json
+import shutil
+import time
+import uuid
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, HTTPException, Request, UploadFile
+from pydantic import Field
+
+from volfuse.label.server.answers import keep_upload
+from volfuse.storage import write_text_whole
+
+SECONDS = 3600
+"""How long a session lives after it was last used."""
+_MOST = 50
+_FILES = 2
+
+SessionId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+
+router = APIRouter(prefix="/session", tags=["Session"])
+
+
+class Sessions:
+    """The uploaded pairs in a folder; they survive a restart of the server.
+
+    Args:
+        folder: it is made with the first session.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def create(self, uploads: list[UploadFile]) -> dict[str, Any]:
+        """Keep two uploads, the reference first.
+
+        Raises:
+            HTTPException: if there are not two, or too many sessions are open.
+        """
+        self.remove_expired()
+        if len(uploads) != _FILES:
+            raise HTTPException(422, f"A session is two scans, the reference first; {len(uploads)} came.")
+        if self._folder.is_dir() and len(list(self._folder.iterdir())) >= _MOST:
+            raise HTTPException(429, "Too many sessions are open; end some.")
+        name = uuid.uuid4().hex
+        folder = self._folder / name
+        folder.mkdir(parents=True)
+        try:
+            files = [keep_upload(upload, folder, f"source_{n}").name for n, upload in enumerate(uploads)]
+        except BaseException:
+            shutil.rmtree(folder)
+            raise
+        write_text_whole(folder / "session.json", json.dumps({"files": files}))
+        return {"session_id": name, "session_info": self.info(name)}
+
+    def files(self, name: str) -> list[Path]:
+        """Return the two scans, and let the session live on.
+
+        Raises:
+            HTTPException: 404 if there is no such session.
+        """
+        info = self.info(name)
+        (self._folder / name / "session.json").touch()
+        return [self._folder / name / file for file in info["files"]]
+
+    def info(self, name: str) -> dict[str, Any]:
+        """Return what is known of a session.
+
+        Raises:
+            HTTPException: 404 if there is no such session.
+        """
+        file = self._folder / name / "session.json"
+        if not file.is_file():
+            raise HTTPException(404, "There is no such session; it may have expired.")
+        return {"name": name, "expiry": SECONDS, **json.loads(file.read_text(encoding="utf-8"))}
+
+    def remove(self, name: str) -> None:
+        """Remove the files of a session."""
+        shutil.rmtree(self._folder / name, ignore_errors=True)
+
+    def remove_expired(self) -> None:
+        """Remove sessions that nobody used for an hour."""
+        if not self._folder.is_dir():
+            return
+        for folder in self._folder.iterdir():
+            used = max((path.stat().st_mtime for path in (folder, *folder.glob("session.json"))), default=0)
+            if time.time() - used > SECONDS:
+                self.remove(folder.name)
+
+
+@router.put("/", summary="Upload two scans")
+def create(request: Request, files: Annotated[list[UploadFile], File()]) -> dict[str, Any]:
+    """Begin a session with two scans, the reference first."""
+    return request.app.state.sessions.create(files)
+
+
+@router.get("/{session_id}", summary="Ask for a session")
+def info(request: Request, session_id: SessionId) -> dict[str, Any]:
+    """Return what is known of a session."""
+    return request.app.state.sessions.info(session_id)
+
+
+@router.delete("/{session_id}", summary="End a session")
+def remove(request: Request, session_id: SessionId) -> dict[str, Any]:
+    """Remove the scans of a session."""
+    known = request.app.state.sessions.info(session_id)
+    request.app.state.sessions.remove(session_id)
+    return known
