@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from volfuse import serving
 from volfuse.cli import app
+from volfuse.label import serving
 from volfuse.label.cases import find_cases
 from volfuse.label.hold_out import hold_out
 from volfuse.label.rounds import Rounds

@@ -12,7 +12,7 @@ import SimpleITK as sitk
 
 from tests.label.server_process import HEADERS, TOKEN, Server
 from volfuse.fusion.pipeline import FusionOptions, FusionPipeline
-from volfuse.models import listing
+from volfuse.models import catalogue
 
 pytestmark = pytest.mark.usefixtures("server")
 MODELS = ("lightfusionnet", "average", "laplacian")
@@ -27,7 +27,7 @@ def voxels(content: bytes, tmp_path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def test_info_lists_what_fuses_two_scans_and_calls_none_of_it_a_segmentation(server: Server) -> None:
     info = server.get("/info/").json()
-    wanted = {name for name, model in listing().items() if model.num_sources in (None, 2)}
+    wanted = set(catalogue(num_sources=2))
     assert wanted <= set(info["models"])
     assert {model["type"] for model in info["models"].values()} == {"others"} and info["labels"] == []
     assert set(info["strategies"]) == {"random", "lowest_quality", "highest_disagreement", "diversity"}

@@ -70,7 +70,7 @@ def test_entropy_exceeds_the_published_approximation_by_its_small_constant() -> 
     probabilities = features.softmax(1)
     published = -(probabilities * (probabilities + 1e-6).log()).sum(1, keepdim=True)
     excess = channel_entropy(features) - published
-    assert excess.min() >= -1e-6 and excess.max() <= 32 * 1e-6 + 1e-6
+    assert excess.min() >= -1e-6 and excess.max() <= 32 * 1e-6 + 2e-6
 
 
 def test_entropy_is_computed_in_single_precision() -> None:
