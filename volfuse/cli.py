@@ -160,7 +160,7 @@ def evaluate(
     split: Annotated[str, typer.Option(help="A split in splits.json: test, clean_val, ...")] = "test",
     metrics: Annotated[
         list[str] | None,
-        typer.Option(help="Metrics as docs/metrics.md names them, with commas; default: all."),
+        typer.Option(help="Metrics as docs/concepts/metrics.md names them, with commas; default: all."),
     ] = None,
     convention: Annotated[
         ConventionName, typer.Option(help="The correct arithmetic, or that behind published tables.")

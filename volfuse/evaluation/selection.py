@@ -114,4 +114,6 @@ def _tasks(dataset_dir: Path) -> dict[str, str]:
     except OSError as error:
         raise FusionError(f"There is no {index}; give a folder of image pairs.") from error
     except ValueError as error:
-        raise FusionError(f"{index} is no valid JSON; docs/evaluation.md says what it holds.") from error
+        raise FusionError(
+            f"{index} is no valid JSON; docs/how-to/compare-models.md says what it holds."
+        ) from error

@@ -19,7 +19,8 @@ def local_contrast_loss(fused: Tensor, sources: Tensor, mode: Mode = "match") ->
     .. math:: L_{match} = \mathrm{mean} \, |c_F - \max_i c_{I_i}|, \quad L_{maximize} = -\mathrm{mean} \, c_F,
               \quad c = \sqrt{\sigma_{7 \times 7}^2 + 10^{-6}}
 
-    over the windows inside the image (CSAFusion, local contrast; its formula is lost, see ``docs/csafusion.md``).
+    over the windows inside the image (CSAFusion, local contrast; its formula is lost,
+    see ``research/2026-11-csafusion.md``).
 
     Args:
         fused: (B, 1, H, W), values 0..1, H and W at least 7.
@@ -52,7 +53,8 @@ def global_contrast_loss(fused: Tensor, sources: Tensor, mode: Mode = "match") -
 
     .. math:: L_{match} = |\sigma_F - \max_i \sigma_{I_i}|, \quad L_{maximize} = -\sigma_F
 
-    the mean over the batch (CSAFusion, global contrast; its formula is lost, see ``docs/csafusion.md``).
+    the mean over the batch (CSAFusion, global contrast; its formula is lost,
+    see ``research/2026-11-csafusion.md``).
 
     Args:
         fused: (B, 1, H, W), values 0..1.

@@ -77,7 +77,7 @@ class EdgeExcessLoss(nn.Module):
 
 
 class QualityLoss(WeightedSumLoss):
-    """Weighted sum of fusion metrics and :func:`edge_excess_loss`; ``docs/quality.md`` has the ablation.
+    """Weighted sum of fusion metrics and :func:`edge_excess_loss`; ``research/2026-11-blendnet.md`` has the ablation.
 
     Args:
         metrics: weight per differentiable metric of ``volfuse.metrics.METRICS``.

@@ -1,7 +1,7 @@
 """Fusion metrics: ``metric(fused (B, 1, H, W), sources (B, N, H, W)) -> (B,)``, images in 0..1.
 
-:data:`METRICS` lists them all; :class:`FusionMetric` makes any of them a MONAI metric. ``docs/metrics.md`` compares
-them with published tables.
+:data:`METRICS` lists them all; :class:`FusionMetric` makes any of them a MONAI metric. ``docs/concepts/metrics.md``
+compares them with published tables.
 """
 
 from volfuse.metrics.contrast import average_gradient, spatial_frequency, standard_deviation

@@ -2,10 +2,10 @@
 
 Paper: "CSAFusion: a convolutional neural network (CNN)-based and Swin Transformer network for multi-modal medical image
 fusion", Quantitative Imaging in Medicine and Surgery, qims.amegroups.org/article/view/149367 (PET-MRI, SPECT-MRI and
-T1-T2). It has no code and does not fix every layer: ``docs/csafusion.md`` says what was chosen. The adaptive
-convolution is the context-gated convolution of Lin et al. 2020 (arXiv:1910.05577) as MATR uses it (Tang et al. 2022,
-doi:10.1109/TIP.2022.3193288); squeeze and excitation of Hu et al. 2018, the spatial half of CBAM (Woo et al. 2018),
-Swin blocks of Liu et al. 2021.
+T1-T2). It has no code and does not fix every layer: ``research/2026-11-csafusion.md`` says what was chosen.
+The adaptive convolution is the context-gated convolution of Lin et al. 2020 (arXiv:1910.05577) as MATR uses it
+(Tang et al. 2022, doi:10.1109/TIP.2022.3193288); squeeze and excitation of Hu et al. 2018, the spatial half of
+CBAM (Woo et al. 2018), Swin blocks of Liu et al. 2021.
 """
 
 from collections.abc import Sequence

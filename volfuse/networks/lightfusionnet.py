@@ -3,7 +3,7 @@
 Paper: "LightFusionNet: a lightweight dual-stream network for multimodal medical image fusion"
 (depthwise separable encoders, predictive coding attention, mean fusion, one decoder).
 The paper prints parameter and multiply-add counts rounded to two digits; depth and batch normalisation
-were chosen as the smallest layout that meets all ten of them (``docs/lightfusionnet.md``).
+were chosen as the smallest layout that meets all ten of them (``research/2026-11-lightfusionnet.md``).
 """
 
 from typing import Literal

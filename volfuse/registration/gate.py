@@ -3,7 +3,7 @@
 No measure of likeness has a value that is good enough for every pair of contrasts: a PET that lies perfectly on its MR
 is less like it than the MR of a stranger. What tells is how much is left to gain: where two scans of one patient lie on
 each other, bending one of them adds little to what they tell about each other, and where they are of two patients it
-adds a lot. docs/registration.md has the numbers.
+adds a lot. docs/how-to/register.md has the numbers.
 """
 
 from collections.abc import Sequence

@@ -65,7 +65,7 @@ def foreign_values(pairs: Path, tmp_path: Path) -> list[object]:
 BAD_INPUT: dict[str, tuple[Callable[[Path, Path], list[object]], str]] = {
     "no data folder": (no_pairs, "There is no {tmp}/splits.json; give a folder of image pairs."),
     "damaged index": (
-        broken_index, "{pairs}/splits.json is no valid JSON; docs/evaluation.md says what it holds."
+        broken_index, "{pairs}/splits.json is no valid JSON; docs/how-to/compare-models.md says what it holds."
     ),
     "missing image": (
         missing_image, "{pairs}/pet_mr/test/pet/3.png is named in splits.json but does not exist."

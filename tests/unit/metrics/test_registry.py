@@ -29,5 +29,5 @@ def test_metrics_import_nothing_else_of_the_library_but_filters():
 
 
 def test_documentation_lists_every_metric():
-    page = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "concepts" / "metrics.md").read_text()
     assert [name for name in METRICS if f"`{name}`" not in page] == []

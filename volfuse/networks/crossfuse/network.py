@@ -2,7 +2,7 @@
 
 Paper: Li and Wu, "CrossFuse: A novel cross attention mechanism based infrared and visible image fusion approach",
 Information Fusion 103 (2024) 102147, doi:10.1016/j.inffus.2023.102147. Where the paper and its code differ, this
-follows the code (``docs/crossfuse.md``).
+follows the code (``research/2026-11-crossfuse.md``).
 """
 
 from typing import Literal, get_args

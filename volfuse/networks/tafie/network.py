@@ -1,7 +1,7 @@
 """TAFIE: a local and a global path, each with encoders, a fusion by weight maps and a decoder.
 
 The layers follow the paper's text, equations and tables; where these leave a layer open or disagree, the choice is
-the one that meets the published parameter and multiply-add counts (``docs/tafie.md``).
+the one that meets the published parameter and multiply-add counts (``research/2026-11-tafie.md``).
 """
 
 import torch
