@@ -1,4 +1,4 @@
-"""The door by which MONAI Label finds the app of SlicerFusion; everything is in ``volfuse.label``."""
+"""Where MONAI Label looks for the app of SlicerFusion; the app itself is in ``volfuse.label``."""
 
 from volfuse.label.application import FusionApp
 

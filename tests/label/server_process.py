@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,12 +76,12 @@ def write_cases(folder: Path, number: int, noisy: int = 0) -> None:
             )
 
 
-def start(studies: Path, *options: str) -> Server:
+def start(studies: Path, *options: str, first_on_path: Sequence[Path] = ()) -> Server:
     """Start ``volfuse serve`` in a session of its own; returns when it takes requests."""
     command = [sys.executable, "-m", "volfuse", "serve", "--studies", str(studies), "--port", "0", *options]
     environment = os.environ | {
         "VOLFUSE_TOKEN": TOKEN,
-        "PYTHONPATH": str(REPOSITORY),
+        "PYTHONPATH": os.pathsep.join(map(str, (*first_on_path, REPOSITORY))),
         "OMP_NUM_THREADS": "1",
         "NO_PROXY": "127.0.0.1",
     }

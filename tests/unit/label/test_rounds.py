@@ -1,0 +1,26 @@
+import json
+from pathlib import Path
+
+from volfuse.label.rounds import Rounds
+
+
+def test_a_round_that_was_killed_is_closed_by_what_its_metadata_say(tmp_path: Path) -> None:
+    rounds, models = Rounds(tmp_path / "rounds"), tmp_path / "models"
+    for number in (1, 2):
+        assert rounds.next_number() == number
+        rounds.begin({"round": number, "bundle": "net", "weights_file": f"model_round{number}.pt"})
+    (models / "net" / "configs").mkdir(parents=True)
+    (models / "net" / "configs" / "metadata.json").write_text(
+        json.dumps({"weights": {"model_round1.pt": {}}})
+    )
+    with rounds.alone():
+        assert rounds.is_busy
+        rounds.repair_if_idle(models)  # another process is training
+    assert not rounds.is_busy
+    assert [record["state"] for record in rounds.all()] == ["running", "running"]
+    rounds.repair_if_idle(models)
+    assert [(record["state"], record.get("published_as")) for record in rounds.all()] == [
+        ("published", "net-round1"),
+        ("interrupted", None),
+    ]
+    assert rounds.next_number() == 3

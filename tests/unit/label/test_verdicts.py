@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import pytest
+
+from volfuse.label.verdicts import VerdictStore
+from volfuse.storage import PARTIAL
+
+WORDS = {
+    "verdict": "accept",
+    "model": "average",
+    "preferred_model": None,
+    "rating": None,
+    "comment": "",
+    "reader": "",
+}
+
+
+def test_a_verdict_appears_only_after_its_image(tmp_path: Path) -> None:
+    store = VerdictStore(tmp_path)
+
+    def fail(path: Path) -> None:
+        path.write_bytes(b"half an image")
+        raise OSError("no space")
+
+    with pytest.raises(OSError, match="no space"):
+        store.add("a", WORDS, ".nii", fail)
+    assert store.of("a") == [] and store.reviewed() == set() and store.last_image("a") is None
+    kept = store.add("a", WORDS, ".nii", lambda path: path.write_bytes(b"image"))
+    assert store.last("a") == kept and store.last_image("a").read_bytes() == b"image"
+
+
+def test_half_a_verdict_of_a_killed_process_is_none(tmp_path: Path) -> None:
+    store = VerdictStore(tmp_path)
+    store.add("a", WORDS)
+    (tmp_path / "a" / f"{PARTIAL}7-20990101T000000000000-x.json").write_text("{")
+    assert len(store.of("a")) == 1
+
+
+def test_the_newest_verdict_counts_and_all_are_kept(tmp_path: Path) -> None:
+    store = VerdictStore(tmp_path)
+    for number in range(5):
+        store.add("a", WORDS | {"comment": str(number)})
+    assert [verdict.comment for verdict in store.of("a")] == list("01234")
+    assert store.last("a").comment == "4" and [verdict.case for verdict in store] == ["a"] * 5
