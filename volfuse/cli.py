@@ -10,9 +10,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from volfuse import __version__
 from volfuse.console import Verbose, one_sentence, out, progress_bar
 from volfuse.errors import FusionError
-from volfuse.models import DEFAULT_MODEL, catalogue
+from volfuse.models import DEFAULT_MODEL, catalogue, find
+from volfuse.paths import check_paths
 from volfuse.registration.cli import register as register_command
 
 NOT_A_DEVICE = "For research. Not a medical device: do not use for diagnosis."
@@ -24,6 +26,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"volfuse {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Options of the command itself."""
 
 
 class PlaneName(StrEnum):
@@ -83,11 +101,13 @@ def fuse(
 ) -> None:
     """Fuse images into one on the grid of the first."""
     with one_sentence(verbose):
+        check_paths(sources, output)
+        find(model)
+
         from volfuse.fusion.pipeline import FusionOptions, FusionPipeline
-        from volfuse.imaging.files import check_output, write_image
+        from volfuse.imaging.files import write_image
         from volfuse.registration.command import registered
 
-        check_output(output, sources)
         options = FusionOptions(
             windows=window or "auto",
             colormaps=_per_source(colormap, len(sources)),

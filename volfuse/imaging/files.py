@@ -1,7 +1,7 @@
 """Images in and out, with what makes an image unfit for fusion said in one sentence."""
 
 import os
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,8 @@ from monai.transforms import MapTransform
 
 from volfuse.errors import FusionError
 from volfuse.imaging.formats import StoredImage, load, save
+from volfuse.paths import PICTURE_SUFFIXES, output_suffix
 
-# Formats without a position in space, and those a fused image can be written to.
-PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
-OUTPUT_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".png", ".tif", ".tiff")
 _PICTURE_AFFINE = np.diag([-1.0, -1.0, 1.0, 1.0])  # columns to the left of the patient, rows to the back
 _FEWEST_GREY_LEVELS = 8  # an image of fewer whole numbers is taken for a label map
 
@@ -93,33 +91,6 @@ def write_image(image: MetaTensor, path: str | Path, compress: bool = True) -> P
     return path
 
 
-def output_suffix(path: Path) -> str:
-    """Return the suffix of an output path, ``.nii.gz`` as one.
-
-    Raises:
-        FusionError: if no fused image can be written in that format.
-    """
-    for suffix in OUTPUT_SUFFIXES:
-        if path.name.lower().endswith(suffix) and len(path.name) > len(suffix):
-            return path.name[-len(suffix) :]
-    raise FusionError(
-        f"'{path.name}' names no format to write; end the output with {', '.join(OUTPUT_SUFFIXES)}."
-    )
-
-
-def check_output(path: Path, sources: Sequence[Path]) -> None:
-    """Refuse, before any work is done, an output that could not be written or would overwrite a source.
-
-    Raises:
-        FusionError: for an unknown format, a missing folder, or a path that is one of ``sources``.
-    """
-    output_suffix(path)
-    if not path.parent.is_dir():
-        raise FusionError(f"The folder {path.parent} does not exist; create it or choose another output.")
-    if path.resolve() in {source.resolve() for source in sources}:
-        raise FusionError(f"{path} is one of the sources; choose another output.")
-
-
 class LoadSourcesd(MapTransform):
     """Replace the path under each key by the image :func:`read_image` reads from it."""
 
@@ -133,7 +104,7 @@ class SaveFusedd(MapTransform):
     Args:
         keys: fused images as :func:`write_image` takes them.
         output_dir: a folder; it is made if it is missing.
-        suffix: one of ``OUTPUT_SUFFIXES``.
+        suffix: one of :data:`volfuse.paths.OUTPUT_SUFFIXES`.
     """
 
     def __init__(self, keys: str, output_dir: str | Path, suffix: str = ".nii.gz") -> None:

@@ -13,6 +13,7 @@ import SimpleITK as sitk
 from nibabel.affines import voxel_sizes
 
 from volfuse.errors import FusionError
+from volfuse.paths import check_source
 
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -44,8 +45,7 @@ def load(path: Path) -> StoredImage:
     Raises:
         FusionError: if there is no such file or series, it cannot be read, or it is 4-D.
     """
-    if not path.exists():
-        raise FusionError(f"{path} does not exist; check the path.")
+    check_source(path)
     if path.is_dir():
         return _from_itk(path, _read_series(path))
     unreadable = (

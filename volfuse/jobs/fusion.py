@@ -13,9 +13,9 @@ import torch
 from volfuse.errors import FusionCancelled, FusionError
 from volfuse.fusion.pipeline import FusedCase, FusionOptions, FusionPipeline, timed
 from volfuse.imaging import Limit, Window, write_image
-from volfuse.imaging.files import check_output
 from volfuse.jobs.messages import FusionRequest, JobEvent
 from volfuse.metrics import METRICS
+from volfuse.paths import check_paths
 
 _logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def run(
         FusionError: one sentence on what is wrong with the request and what to do.
         FusionCancelled: when ``should_stop`` says so; no file is left.
     """
-    check_output(Path(request.output), [Path(source) for source in request.sources])
+    check_paths([Path(source) for source in request.sources], Path(request.output))
     if unknown := [name for name in request.metrics if name not in METRICS]:
         raise FusionError(f"There is no metric '{unknown[0]}'; choose from: {', '.join(METRICS)}.")
     seconds: dict[str, float] = {}

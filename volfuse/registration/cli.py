@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from volfuse.console import Verbose, one_sentence
+from volfuse.errors import FusionError
+from volfuse.paths import PICTURE_SUFFIXES, check_paths, output_suffix
 
 
 def register(
@@ -31,6 +33,10 @@ def register(
 ) -> None:
     """Put one volume onto another: the result has the grid of FIXED and the values of MOVING."""
     with one_sentence(verbose):
+        check_paths([fixed, moving], output)
+        if output_suffix(output).lower() in PICTURE_SUFFIXES:
+            raise FusionError(f"{output.name} can hold one slice; choose .nii.gz, .nii, .nrrd or .mha.")
+
         from volfuse.registration.command import register_files
 
         names = stages and [name.strip() for name in stages.split(",")]

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from volfuse.console import err, out, progress_bar
 from volfuse.errors import FusionError
-from volfuse.imaging.files import PICTURE_SUFFIXES, check_output, output_suffix, write_image
+from volfuse.imaging.files import write_image
 from volfuse.registration.gate import BENDING_LIMIT
 from volfuse.registration.volumes import Registration, register
 
@@ -26,9 +26,6 @@ def register_files(
     Raises:
         FusionError: if something is wrong with the input, or the result fails the quality gate; nothing is written.
     """
-    check_output(output, [fixed, moving])
-    if output_suffix(output).lower() in PICTURE_SUFFIXES:
-        raise FusionError(f"{output.name} can hold one slice; choose .nii.gz, .nii, .nrrd or .mha.")
     with progress_bar("Registering", "stages") as progress:
         done = register(fixed, moving, stages, landmarks, progress)
     out.print(quality_table(done))

@@ -10,7 +10,6 @@ from monai.data import MetaTensor
 from tests.conftest import grid, oblique, write_array
 from volfuse.errors import FusionError
 from volfuse.imaging import read_image, write_image
-from volfuse.imaging.files import check_output
 
 AFFINE = oblique(grid(0.7, 0.9, 3.0, center=(5, 6, 7)))
 
@@ -192,20 +191,6 @@ def test_a_volume_does_not_fit_a_picture(tmp_path: Path) -> None:
     ):
         write_image(image(1), tmp_path / "a.png")
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("output", "message"),
-    [
-        ("fused.xyz", "^'fused.xyz' names no format to write"),
-        (".nii.gz", "^'.nii.gz' names no format to write"),
-        ("nowhere/fused.nii", "nowhere does not exist; create it or choose another output.$"),
-        ("mr.nii.gz", "mr.nii.gz is one of the sources; choose another output.$"),
-    ],
-)
-def test_a_useless_output_is_refused_before_any_work(tmp_path: Path, output: str, message: str) -> None:
-    with pytest.raises(FusionError, match=message):
-        check_output(tmp_path / output, [tmp_path / "mr.nii.gz"])
 
 
 def save_series(folder: Path, volume: np.ndarray, series: str, tilt: float = 0.0) -> None:
