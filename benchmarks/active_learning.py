@@ -5,7 +5,8 @@
 Every seed draws a pool of heads, of which a quarter is degraded (noise, blur or faint contrast), and test heads from
 the same distribution. The ideal fused image is the brighter of the two undegraded scans at each pixel. A strategy
 picks cases from the pool; the reader prefers, of three simple rules, the one nearest to the ideal; the network is
-fine-tuned from its shipped weights on all cases picked so far, with its own loss and a pull to the preferred images.
+fine-tuned from its shipped weights on all cases picked so far, with its own loss and the distance to the preferred
+images.
 The curve is the PSNR (dB) to the ideal on the test heads, minus that of the shipped weights. Bands are 95 % intervals
 of the mean over seeds (Student's t). All strategies of one seed share pool, test heads and order of crops.
 """
@@ -119,7 +120,7 @@ def curve(
         settings = FineTuning(
             steps=options.steps,
             learning_rate=options.learning_rate,
-            pull=options.pull,
+            preference_weight=options.preference_weight,
             crop_size=48,
             seed=seed,
         )
@@ -179,7 +180,7 @@ def main() -> None:
     parser.add_argument("--per-round", type=int, default=2)
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--learning-rate", type=float, default=5e-4)
-    parser.add_argument("--pull", type=float, default=1.0)
+    parser.add_argument("--preference-weight", type=float, default=1.0)
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
     bundle = bundles()[options.model]

@@ -46,10 +46,10 @@ class LabelClient:
         return self._json("POST", f"/activelearning/{quote(strategy)}")
 
     def download_scans(self, sample: dict[str, Any], folder: Path) -> tuple[Path, Path]:
-        """Fetch the reference and the other scan of a case into ``folder``."""
+        """Fetch the reference and the second scan of a case into ``folder``."""
         query = urlencode({"image": sample["id"]})
         files = []
-        for address, name in (("image", sample["name"]), ("partner", sample["partner"])):
+        for address, name in (("image", sample["name"]), ("second", sample["second"])):
             file = folder / Path(name).name
             self._download("GET", f"/datastore/{address}?{query}", file)
             files.append(file)

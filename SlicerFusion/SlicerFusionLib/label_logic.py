@@ -42,7 +42,7 @@ class LabelLogic:
         info: what the server offers; empty until it is connected.
         case: the case that is shown; empty if there is none.
         judged_model: the model whose image is shown.
-        volumes: of that case: reference, other scan, fused.
+        volumes: of that case: the reference, the second scan and the fused image.
     """
 
     def __init__(

@@ -62,7 +62,7 @@ def test_no_name_leads_out_of_the_studies_folder(server: Server, name: str, snap
         server.put("/datastore/image", params={"image": name}, files={"file": ("x.nii.gz", b"x")}),
         server.put("/datastore/", params={"image": name}, files={"file": ("x.nii.gz", b"x")}),
         server.get("/datastore/image", params={"image": name}),
-        server.get("/datastore/partner", params={"image": name}),
+        server.get("/datastore/second", params={"image": name}),
         server.get("/datastore/label", params={"label": "case0", "tag": name}),
         server.get("/datastore/label", params={"label": name, "tag": "final"}),
         server.ask("DELETE", "/datastore/image", params={"id": name}),
@@ -139,7 +139,8 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
     max_leaves=6,
 )
-FIELDS = ["windows", "colormaps", "steps", "models", "verdict", "model", "rating", "reader", "plane", "pull"]
+FIELDS = ["windows", "colormaps", "plane", "models", "steps", "preference_weight"]
+FIELDS += ["verdict", "model", "rating", "reader"]
 BODIES = st.dictionaries(st.sampled_from(FIELDS) | WORDS, VALUES, max_size=4) | VALUES
 
 

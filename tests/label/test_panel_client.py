@@ -30,7 +30,7 @@ def test_the_panel_s_client_goes_a_reader_s_way(
     sample = client.next_case("random")
     scans = client.download_scans(sample, tmp_path)
     assert [scan.read_bytes() for scan in scans] == [
-        (server.studies / sample[kind]).read_bytes() for kind in ("name", "partner")
+        (server.studies / sample[kind]).read_bytes() for kind in ("name", "second")
     ]
     fused = tmp_path / "fused.nrrd"
     client.fuse(sample["id"], "average", fused)

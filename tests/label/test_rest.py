@@ -97,8 +97,8 @@ def test_json_tells_about_the_image_and_all_sends_both(server: Server) -> None:
     assert gzip.decompress(image.split(b"\r\n\r\n", 1)[1].removesuffix(b"\r\n")) and end == b"--\r\n"
 
 
-def test_the_reference_and_its_partner_can_be_downloaded(server: Server) -> None:
-    for address, kind in (("image", "mr"), ("partner", "pet")):
+def test_both_scans_of_a_case_can_be_downloaded(server: Server) -> None:
+    for address, kind in (("image", "mr"), ("second", "pet")):
         answer = server.get(f"/datastore/{address}?image=case2")
         assert answer.content == (server.studies / f"case2_{kind}.nii.gz").read_bytes()
 
@@ -256,10 +256,10 @@ def test_training_runs_in_a_process_and_publishes_only_what_is_better(server: Se
 
 
 def test_a_round_that_is_not_better_publishes_nothing(server: Server) -> None:
-    """A hard pull to the plain average of the scans is against everything that the loss wants."""
+    """A high weight of the plain average of the scans is against everything that the loss wants."""
     server.judge("case1", '{"verdict": "accept", "model": "average"}')
     models = server.get("/info/").json()["models"].keys()
-    words = {"steps": 6, "learning_rate": 0.01, "pull": 10}
+    words = {"steps": 6, "learning_rate": 0.01, "preference_weight": 10}
     record = server.post("/train/lightfusionnet?run_sync=true", json=words).json()
     assert record["state"] == "not better" and record["after"]["loss"] >= record["before"]["loss"]
     assert server.get("/info/").json()["models"].keys() == models

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from volfuse.errors import FusionError
 
 
-class Explained(nn.Module):
+class WithContributions(nn.Module):
     """A network that returns what the fused image is the sum of, after the fused image itself.
 
     Args:

@@ -12,7 +12,7 @@ from monai.data import MetaTensor
 from monai.transforms import Compose
 
 from volfuse.errors import FusionError
-from volfuse.fusion.contributions import Explained
+from volfuse.fusion.contributions import WithContributions
 from volfuse.imaging import PLANES, SaveFusedd, Window, color_table
 from volfuse.imaging.grid import Plane, RestoreGridd
 from volfuse.imaging.luminance import Colormap
@@ -150,7 +150,9 @@ class FusionPipeline:
             should_stop=should_stop,
             **options.config_values(wanted),
         )
-        network = Explained(self._network, self.model.name) if options.contributions else self._network
+        network = (
+            WithContributions(self._network, self.model.name) if options.contributions else self._network
+        )
         seconds: dict[str, float] = {}
         with plain_errors():
             with timed(seconds, "prepare"):

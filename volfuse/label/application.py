@@ -48,8 +48,8 @@ class FusionApp(MONAILabelApp):
         )
 
     def init_datastore(self) -> Datastore:
-        reference, partner = self.conf["modalities"].split(",")
-        datastore = PairedDatastore(self.layout, (reference, partner))
+        reference, second = self.conf["modalities"].split(",")
+        datastore = PairedDatastore(self.layout, (reference, second))
         hold_out(self.layout.hold_out, datastore.list_images(), datastore.verdicts.reviewed())
         return datastore
 

@@ -19,17 +19,17 @@ class CaseFiles:
     Attributes:
         name: what both file names begin with.
         reference: the scan whose grid the fused image has.
-        partner: the other one.
+        second: the other one.
     """
 
     name: str
     reference: Path
-    partner: Path
+    second: Path
 
     @property
     def files(self) -> tuple[Path, Path]:
         """Both, the reference first."""
-        return self.reference, self.partner
+        return self.reference, self.second
 
 
 def find_cases(studies: Path, modalities: tuple[str, str]) -> dict[str, CaseFiles]:
@@ -37,7 +37,7 @@ def find_cases(studies: Path, modalities: tuple[str, str]) -> dict[str, CaseFile
 
     Args:
         studies: the folder; folders in it are not searched.
-        modalities: what the names of the reference and of its partner end with, e.g. ``("mr", "pet")``.
+        modalities: what the names of the reference and of the second scan end with, e.g. ``("mr", "pet")``.
 
     Returns:
         Cases in the order of their names. Files that really lie elsewhere (links) are left out.

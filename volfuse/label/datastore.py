@@ -64,9 +64,9 @@ class PairedDatastore(Datastore):
     def get_image_uri(self, image_id: str) -> str:
         return str(self.pair(image_id).reference)
 
-    def get_partner_uri(self, image_id: str) -> str:
+    def get_second_uri(self, image_id: str) -> str:
         """Return the path of the second scan."""
-        return str(self.pair(image_id).partner)
+        return str(self.pair(image_id).second)
 
     def get_image_info(self, image_id: str) -> dict[str, Any]:
         """Return file names, what the scoring found, and what the last verdict says."""
@@ -74,7 +74,7 @@ class PairedDatastore(Datastore):
         verdict = self.verdicts.last(image_id)
         return {
             "name": pair.reference.name,
-            "partner": pair.partner.name,
+            "second": pair.second.name,
             "verdict": verdict.verdict if verdict else None,
             **self.scores(image_id),
         }
@@ -138,7 +138,7 @@ class PairedDatastore(Datastore):
         return [
             {
                 "image": self.get_image_uri(case),
-                "partner": self.get_partner_uri(case),
+                "second": self.get_second_uri(case),
                 "label": str(self.verdicts.last_image(case) or ""),
             }
             for case in self.get_labeled_images()

@@ -45,7 +45,7 @@ class NextCase(Strategy):
             "reason": choice.reason,
             "open": len(open_cases),
             "name": pair.reference.name,
-            "partner": pair.partner.name,
+            "second": pair.second.name,
         }
 
 

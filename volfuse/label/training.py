@@ -35,8 +35,7 @@ class FineTuneTask(TrainTask):
         self._bundle = bundle
 
     def config(self) -> dict[str, Any]:
-        defaults = FineTuning()
-        return {"steps": defaults.steps, "learning_rate": defaults.learning_rate, "pull": defaults.pull}
+        return asdict(FineTuning())
 
     def __call__(self, request: Mapping[str, Any], datastore: PairedDatastore) -> dict[str, Any]:
         """Train, and return the record of the round.
@@ -59,7 +58,7 @@ class FineTuneTask(TrainTask):
         self, settings: FineTuning, rounds: Rounds, request: Mapping[str, Any], datastore: PairedDatastore
     ) -> dict[str, Any]:
         rounds.repair(datastore.layout.models)
-        verdicts, held_out = lessons(datastore)
+        verdicts, held_out = training_split(datastore)
         number = rounds.next_number()
         record = rounds.begin(
             {
@@ -93,8 +92,9 @@ class FineTuneTask(TrainTask):
         device = choose_device("auto")
         network = self._bundle.load_network(device)
         inferer = self._bundle.parser(device=device).get_parsed_content("inferer")
-        lessons_of = {case: verdict.chosen_model for case, verdict in verdicts.items()}
-        training = [self._case(case, model, datastore).to(device) for case, model in lessons_of.items()]
+        training = [
+            self._case(case, verdict.chosen_model, datastore).to(device) for case, verdict in verdicts.items()
+        ]
         measured = [self._case(case, None, datastore).to(device) for case in record["hold_out"]]
         before = measure_hold_out(network, inferer, loss, measured)
         fine_tune(network, loss, training, settings, _report)
@@ -124,8 +124,8 @@ class FineTuneTask(TrainTask):
         return TrainingCase(case, slices_of(sources, numbers), image)
 
 
-def lessons(datastore: PairedDatastore) -> tuple[dict[str, Verdict], list[str]]:
-    """Return the verdicts to learn from by case, and the held-out cases.
+def training_split(datastore: PairedDatastore) -> tuple[dict[str, Verdict], list[str]]:
+    """Return the last verdict on each case to train on, and the cases to measure on.
 
     Raises:
         FusionError: if there is no verdict on a case that may be trained on, or no case is held out.

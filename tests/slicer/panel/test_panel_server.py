@@ -49,11 +49,11 @@ class ScriptedClient:
     def next_case(self, strategy: str) -> dict[str, Any]:
         if not self.open:
             return {}
-        names = {"name": "case1_mr.nrrd", "partner": "case1_pet.nrrd"}
+        names = {"name": "case1_mr.nrrd", "second": "case1_pet.nrrd"}
         return {"id": self.open[0], "reason": f"chosen by {strategy}", "open": len(self.open), **names}
 
     def download_scans(self, sample: dict[str, Any], folder: Path) -> tuple[Path, Path]:
-        return self._write(folder / sample["name"], 1), self._write(folder / sample["partner"], 2)
+        return self._write(folder / sample["name"], 1), self._write(folder / sample["second"], 2)
 
     def fuse(self, case: str, model: str, file: Path) -> None:
         self._write(file, 7)

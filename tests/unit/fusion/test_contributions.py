@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from volfuse.errors import FusionError
-from volfuse.fusion.contributions import Explained
+from volfuse.fusion.contributions import WithContributions
 from volfuse.fusion.inferers import FusionInferer
 from volfuse.fusion.pipeline import FusedCase, FusionOptions, FusionPipeline
 from volfuse.imaging import OrientSlicesd
@@ -86,7 +86,7 @@ def test_contributions_come_through_padding_and_batches() -> None:
             return torch.cat([sources * 2, -sources.sum(1, keepdim=True)], dim=1)
 
     sources = torch.rand(1, 2, 9, 7, 5) / 2
-    returned = FusionInferer(divisor=4, batch_size=2)(sources, Explained(Split(), "split"))
+    returned = FusionInferer(divisor=4, batch_size=2)(sources, WithContributions(Split(), "split"))
     assert returned.shape == (1, 4, 9, 7, 5)
     torch.testing.assert_close(returned[:, 1:3], sources * 2)
     torch.testing.assert_close(returned[:, 3:], -sources.sum(1, keepdim=True))

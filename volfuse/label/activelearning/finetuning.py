@@ -45,7 +45,8 @@ class FineTuning:
         batch_size: crops per step.
         crop_size: side of a crop in pixels; smaller slices are taken whole.
         learning_rate: of Adam. Low by default: the network is trained already.
-        pull: how strongly the result is drawn to the preferred image, as a share of the network's own loss; 0 for not.
+        preference_weight: of the distance (L1) to the preferred image, as a share of the network's own loss; 0 for
+            no distance.
         seed: of the choice of crops.
     """
 
@@ -53,7 +54,7 @@ class FineTuning:
     batch_size: int = 4
     crop_size: int = 128
     learning_rate: float = 1e-4
-    pull: float = 0.0
+    preference_weight: float = 0.0
     seed: int = 0
 
 
@@ -89,10 +90,8 @@ def fine_tune(
         progress: called as ``progress(steps done, steps in all, loss of the step)``.
 
     Raises:
-        FusionError: if there are no cases, or a loss is not finite.
+        FusionError: if a loss is not finite.
     """
-    if not cases:
-        raise FusionError("There is no reviewed case to learn from; give a verdict on one first.")
     chance = random.Random(settings.seed)
     network.eval()
     optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
@@ -103,14 +102,14 @@ def fine_tune(
         sources = torch.stack([source for source, _ in crops])
         fused = network(sources)
         value = loss(fused, sources)
-        if settings.pull and (
+        if settings.preference_weight and (
             wanted := [number for number, (_, image) in enumerate(crops) if image is not None]
         ):
             preferred = torch.stack([crops[number][1] for number in wanted])
             distance = F.l1_loss(fused[wanted], preferred)
-            # The losses of the bundles differ by orders of magnitude; this makes ``pull`` mean the same for all.
+            # The losses of the bundles differ by orders of magnitude; this makes the weight mean the same for all.
             scale = value.detach().abs() / distance.detach().clamp_min(1e-6)
-            value = value + settings.pull * scale * distance
+            value = value + settings.preference_weight * scale * distance
         if not torch.isfinite(value):
             raise FusionError("The training diverged; choose a lower learning rate.")
         optimizer.zero_grad()

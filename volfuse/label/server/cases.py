@@ -41,10 +41,10 @@ def image(request: Request, image: CaseName) -> FileResponse:
     return send_file(path, path.name)
 
 
-@router.get("/partner", summary="Download the other scan")
-def partner(request: Request, image: CaseName) -> FileResponse:
+@router.get("/second", summary="Download the second scan")
+def second(request: Request, image: CaseName) -> FileResponse:
     """Send the second scan of a case."""
-    path = store(request).pair(known_case(request, image)).partner
+    path = store(request).pair(known_case(request, image)).second
     return send_file(path, path.name)
 
 

@@ -11,7 +11,7 @@ from volfuse.label.rounds import Rounds
 from volfuse.label.server.answers import application, known_model, store
 from volfuse.label.server.fusing import stop_task, task_status
 from volfuse.label.server.parameters import Name, SampleParameters, ScoringParameters, TrainParameters
-from volfuse.label.training import lessons
+from volfuse.label.training import training_split
 
 router = APIRouter(tags=["Learning"])
 
@@ -62,7 +62,7 @@ def train(
         raise HTTPException(404, "This model has nothing to learn; choose a trained one.")
     if Rounds(application(request).layout.rounds).is_busy:
         raise HTTPException(429, "Another round of training is running; wait for its end.")
-    lessons(store(request))
+    training_split(store(request))
     wanted = params or TrainParameters()
     names = [field.name for field in fields(FineTuning)]
     work = {"model": model, "settings": wanted.model_dump(include=names), "reader": wanted.reader}

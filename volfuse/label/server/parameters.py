@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from volfuse.label.activelearning.finetuning import FineTuning
 from volfuse.label.cases import NAME
 
 Name = Annotated[str, Field(pattern=rf"^{NAME}$", max_length=100)]
@@ -78,12 +79,12 @@ class ScoringParameters(Parameters):
 class TrainParameters(Parameters):
     """See ``volfuse.label.activelearning.finetuning.FineTuning``, and who asks for the training."""
 
-    steps: int = Field(100, ge=1, le=10_000)
-    batch_size: int = Field(4, ge=1, le=16)
-    crop_size: int = Field(128, ge=32, le=512)
-    learning_rate: float = Field(1e-4, gt=0, le=0.01)
-    pull: float = Field(0.0, ge=0, le=10)
-    seed: int = Field(0, ge=0, lt=2**31)
+    steps: int = Field(FineTuning.steps, ge=1, le=10_000)
+    batch_size: int = Field(FineTuning.batch_size, ge=1, le=16)
+    crop_size: int = Field(FineTuning.crop_size, ge=32, le=512)
+    learning_rate: float = Field(FineTuning.learning_rate, gt=0, le=0.01)
+    preference_weight: float = Field(FineTuning.preference_weight, ge=0, le=10)
+    seed: int = Field(FineTuning.seed, ge=0, lt=2**31)
     reader: ReaderName = ""
 
 
