@@ -86,10 +86,20 @@ def select(
     _look_up("convention", [convention], dict.fromkeys(_CONVENTIONS))
     chosen_models = _look_up("model", models, catalogue())
     chosen_metrics = _look_up("metric", metrics, METRICS)
+    pairs = find_pairs(dataset_dir, split, tasks)
+    return Selection(chosen_models, tuple(pairs), split, chosen_metrics, convention)
+
+
+def find_pairs(dataset_dir: Path, split: str = "test", tasks: Collection[str] = ()) -> list[Pair]:
+    """List the pairs of a split, task by task; no tasks stand for all there are.
+
+    Raises:
+        FusionError: if a name is unknown, a file is missing or the split holds no pairs.
+    """
     items = paired_datalist(dataset_dir, _look_up("task", tasks, _tasks(dataset_dir)), split)
     if not items:
         raise FusionError(f"The split '{split}' holds no pairs of these tasks; choose another split.")
-    pairs = [
+    return [
         Pair(
             item["task"],
             item["name"],
@@ -97,7 +107,6 @@ def select(
         )
         for item in items
     ]
-    return Selection(chosen_models, tuple(pairs), split, chosen_metrics, convention)
 
 
 def _look_up(kind: str, names: Collection[str], known: Mapping[str, _Item]) -> tuple[_Item, ...]:

@@ -43,6 +43,7 @@ from volfuse.metrics.structural import (
     structural_similarity_to_first,
     structural_similarity_to_second,
 )
+from volfuse.metrics.transfer import transfer
 from volfuse.metrics.visual_information import (
     visual_information_fidelity,
     visual_information_fidelity_for_fusion,
@@ -83,6 +84,7 @@ __all__ = [
     "structural_similarity_to_first",
     "structural_similarity_to_second",
     "sum_of_correlations_of_differences",
+    "transfer",
     "visual_information_fidelity",
     "visual_information_fidelity_for_fusion",
 ]
