@@ -61,8 +61,8 @@ class BlendNet(nn.Module):
         # Even shares and no correction to begin with: from random ones, some trainings push all corrections to their
         # bound within thirty steps and never come back.
         for head in (self.head, self.revision_head):
-            nn.init.zeros_(head.weight)
-            nn.init.zeros_(head.bias)
+            for parameter in head.parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, sources: Tensor) -> Tensor:
         """Fuse ``sources`` (B, 2, H, W), values 0..1, of any H and W, into (B, 1, H, W), values 0..1."""

@@ -4,16 +4,25 @@ Their cost columns come from ``thop`` 0.1.1: convolutions and linear layers with
 as 4 operations per element, adaptive average pooling, softmax modules; nothing for activations or for
 functional calls (attention products, scans). These rules are written out here so that the numbers can be
 compared with published ones; they understate networks that work through functional calls.
-A module that computes published layers by functional calls says what these layers would count in a method
-``functional_multiply_adds(source) -> int``, which is added to the count of its submodules.
+A module that computes published layers by functional calls says what these layers would count, which is added to the
+count of its submodules; see :class:`CountsFunctionalCalls`.
 """
 
 import math
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 _NORMS = (nn.BatchNorm2d, nn.LayerNorm, nn.InstanceNorm2d, nn.GroupNorm)
+
+
+@runtime_checkable
+class CountsFunctionalCalls(Protocol):
+    """A module that knows what its functional calls would cost as layers."""
+
+    def functional_multiply_adds(self, source: Tensor, /) -> int:
+        """Return the multiply-adds on ``source``, without those of submodules."""
 
 
 def count_parameters(network: nn.Module) -> int:
@@ -27,18 +36,16 @@ def count_multiply_adds(network: nn.Module, num_sources: int = 2, height: int = 
 
     def add(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal total
-        total += _multiply_adds(module, inputs[0], output)
+        if isinstance(module, CountsFunctionalCalls):
+            total += module.functional_multiply_adds(inputs[0])
+        else:
+            total += _multiply_adds(module, inputs[0], output)
 
-    def add_functional(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal total
-        total += module.functional_multiply_adds(inputs[0])
-
-    handles = []
-    for module in network.modules():
-        if hasattr(module, "functional_multiply_adds"):
-            handles.append(module.register_forward_hook(add_functional))
-        elif not list(module.children()):
-            handles.append(module.register_forward_hook(add))
+    handles = [
+        module.register_forward_hook(add)
+        for module in network.modules()
+        if isinstance(module, CountsFunctionalCalls) or not list(module.children())
+    ]
     reference = next(network.parameters())
     was_training = network.training
     try:
@@ -61,7 +68,7 @@ def _multiply_adds(module: nn.Module, source: Tensor, output: Tensor) -> int:
         return source.numel() * (4 if affine else 2)
     if isinstance(module, nn.AdaptiveAvgPool2d):
         return output.numel() * (source[0, 0].numel() // output[0, 0].numel() + 1)
-    if isinstance(module, nn.Softmax):
+    if isinstance(module, nn.Softmax) and module.dim is not None:
         length = source.shape[module.dim]
         return source.numel() // length * (3 * length - 1)
     return 0

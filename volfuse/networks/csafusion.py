@@ -216,7 +216,7 @@ class CSAFusion(nn.Module):
         return self.head(self.decoder_full(self.decoder_half(quarter, half), full))
 
 
-def _activated(conv: nn.Module) -> nn.Module:
+def _activated(conv: nn.Conv2d | AdaptiveConv) -> nn.Module:
     width = conv.weight.shape[0]
     return nn.Sequential(conv, nn.BatchNorm2d(width), nn.ReLU(inplace=True))
 

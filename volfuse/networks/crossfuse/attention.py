@@ -5,6 +5,7 @@ all images form one batch, so the cost grows with the number of pixels and slice
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -66,6 +67,7 @@ class SelfAttention(nn.ModuleList):
 
     def forward(self, tokens: Tensor) -> Tensor:
         for block in self:
+            assert isinstance(block, AttentionBlock)
             normed = block.norm(tokens)
             tokens = block(tokens, normed, normed, normed)
         return tokens
@@ -86,6 +88,7 @@ class CrossAttention(nn.Module):
     def forward(self, own: Tensor, other: Tensor) -> Tensor:
         key = own
         for block in self.blocks:
+            assert isinstance(block, AttentionBlock)
             other = block.norm(other)
             key = block(own, other, block.norm(key), block.norm(own))
             own = self.norm(key)
@@ -94,6 +97,7 @@ class CrossAttention(nn.Module):
     def weights(self, own: Tensor, other: Tensor) -> Tensor:
         """Return the attention (B, heads, L, L) of ``other`` on ``own`` in the first block."""
         block = self.blocks[0]
+        assert isinstance(block, AttentionBlock)
         return block.attention.weights(block.norm(other), block.norm(own))
 
 
@@ -129,6 +133,7 @@ class CrossAttentionModule(nn.Module):
         tokens, window = self._tokens(first, second)
         maps = []
         for cross, own, other in zip(self.cross_attention, tokens, reversed(tokens), strict=True):
+            assert isinstance(cross, CrossAttention)
             received = cross.weights(own, other).mean(dim=(1, 2))
             share = (received * received.shape[-1])[..., None].expand(-1, -1, PATCH**2)
             maps.append(merge_windows(_to_map(share, window), first.shape[-2:]))
@@ -164,7 +169,7 @@ def split_windows(features: Tensor) -> Tensor:
     return grid.permute(0, 2, 4, 1, 3, 5).flatten(0, 2)
 
 
-def merge_windows(windows: Tensor, size: tuple[int, int]) -> Tensor:
+def merge_windows(windows: Tensor, size: Sequence[int]) -> Tensor:
     """Put the windows of :func:`split_windows` together again and crop to ``size`` (h, w)."""
     rows, columns = (-(-length // side) for length, side in zip(size, windows.shape[-2:], strict=True))
     grid = windows.unflatten(0, (-1, rows, columns)).permute(0, 3, 1, 4, 2, 5)

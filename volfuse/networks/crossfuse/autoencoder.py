@@ -1,6 +1,6 @@
 """The first stage of CrossFuse: one auto-encoder per kind of image, whose encoder the fusion network takes over."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -101,8 +101,8 @@ def upsampler(conv: Callable[[int, int], nn.Module]) -> nn.Sequential:
     )
 
 
-def reflect_to(features: Tensor, size: tuple[int, int]) -> Tensor:
-    """Give back, by reflection, the up to seven rows and columns that three poolings dropped."""
+def reflect_to(features: Tensor, size: Sequence[int]) -> Tensor:
+    """Give back, by reflection, the up to seven rows and columns that three poolings dropped: ``size`` is (H, W)."""
     rows, columns = size[0] - features.shape[-2], size[1] - features.shape[-1]
     sides = (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
     return F.pad(features, sides, mode="reflect")

@@ -5,6 +5,7 @@ Information Fusion 103 (2024) 102147, doi:10.1016/j.inffus.2023.102147. Where th
 follows the code (``research/2026-11-crossfuse.md``).
 """
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import torch
@@ -79,6 +80,7 @@ class CrossFuse(nn.Module):
         self.out_norm = out_norm
         self.encoders = nn.ModuleList(DenseEncoder() for _ in range(self.num_sources))
         self.encoders.requires_grad_(not freeze_encoders)
+        self.fusion: nn.Module
         match fusion:
             case "cam":
                 self.fusion = CrossAttentionModule(depth_self, depth_cross, re_softmax, shift)
@@ -89,10 +91,11 @@ class CrossFuse(nn.Module):
             case "add":
                 self.fusion = Sum()
         self.decoder = nn.Sequential(upsampler(_conv_norm), _conv_norm(SHALLOW_CHANNELS, SHALLOW_CHANNELS))
-        self.output = nn.Sequential(nn.Conv2d(SHALLOW_CHANNELS, 1, 1), nn.BatchNorm2d(1))
+        norm = nn.BatchNorm2d(1)
         # Start about the unit range: what is normalised varies by one to either side of zero.
-        nn.init.constant_(self.output[1].weight, 0.25)
-        nn.init.constant_(self.output[1].bias, 0.25)
+        nn.init.constant_(norm.weight, 0.25)
+        nn.init.constant_(norm.bias, 0.25)
+        self.output = nn.Sequential(nn.Conv2d(SHALLOW_CHANNELS, 1, 1), norm)
 
     def forward(self, sources: Tensor) -> Tensor:
         """Fuse ``sources`` (B, 2, H, W), values 0..1, H and W at least 16, into (B, 1, H, W), values 0..1.
@@ -105,8 +108,9 @@ class CrossFuse(nn.Module):
         """
         shallow, deep = self._features(sources)
         fused = self.fusion(*deep)
-        for features, weights in zip(deep, intensity_weights(*deep, self.weight_mode), strict=True):
-            fused = fused + weights * features
+        weights = intensity_weights(*deep, self.weight_mode)
+        for features, weight in zip(deep, weights, strict=True):
+            fused = fused + weight * features
         fused = reflect_to(self.decoder(fused), sources.shape[-2:])
         weights = detail_weights(*shallow, self.weight_mode)
         for features, weight, scale in zip(shallow, weights, self.shallow_scales, strict=True):
@@ -132,12 +136,12 @@ class CrossFuse(nn.Module):
         maps = self.fusion.attention_maps(*self._features(sources)[1])
         return reflect_to(F.interpolate(maps, scale_factor=8), sources.shape[-2:])
 
-    def _features(self, sources: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """Shallow and deep features, a list over the sources each."""
-        pairs = [
+    def _features(self, sources: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """Shallow features of both sources, deep features of both."""
+        (shallow_first, deep_first), (shallow_second, deep_second) = (
             encoder(source) for encoder, source in zip(self.encoders, sources.split(1, dim=1), strict=True)
-        ]
-        return [shallow for shallow, _ in pairs], [deep for _, deep in pairs]
+        )
+        return (shallow_first, shallow_second), (deep_first, deep_second)
 
     def _in_unit_range(self, fused: Tensor, sources: Tensor) -> Tensor:
         fused = fused.to(sources.dtype)
@@ -182,7 +186,7 @@ def _conv_norm(in_channels: int, out_channels: int) -> nn.Sequential:
     return nn.Sequential(reflect_conv(in_channels, out_channels), nn.BatchNorm2d(out_channels))
 
 
-def _check(name: str, value: object, allowed: tuple) -> None:
+def _check(name: str, value: object, allowed: Sequence[object]) -> None:
     if value not in allowed:
         *others, last = map(repr, allowed)
         raise ValueError(f"{name} must be {', '.join(others)} or {last}, not {value!r}")

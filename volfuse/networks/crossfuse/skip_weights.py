@@ -36,15 +36,14 @@ def detail_weights(first: Tensor, second: Tensor, mode: WeightMode = "bounded") 
     ``"bounded"`` takes the mean of that distance over 11x11: from pixel to pixel it is mostly noise, which would be
     seen in the fused image.
     """
-    details = [
-        (features.detach().float() - _local_mean(features, mode)).abs() for features in (first, second)
-    ]
-    if mode == "bounded":
-        details = [
-            F.avg_pool2d(detail, _DETAIL_WINDOW, 1, _DETAIL_WINDOW // 2, count_include_pad=False)
-            for detail in details
-        ]
-    return _shares(*details, first.dtype)
+    return _shares(_detail(first, mode), _detail(second, mode), first.dtype)
+
+
+def _detail(features: Tensor, mode: WeightMode) -> Tensor:
+    detail = (features.detach().float() - _local_mean(features, mode)).abs()
+    if mode == "official":
+        return detail
+    return F.avg_pool2d(detail, _DETAIL_WINDOW, 1, _DETAIL_WINDOW // 2, count_include_pad=False)
 
 
 def _local_mean(features: Tensor, mode: WeightMode) -> Tensor:

@@ -76,7 +76,7 @@ class DynamicFusion(nn.Module):
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         enhanced = self.enhance(first, second) if self.enhance else (first, second)
-        fused = sum(enhanced) if self.add_enhanced else first + second
+        fused = enhanced[0] + enhanced[1] if self.add_enhanced else first + second
         return fused + self.scan(*enhanced) if self.scan else fused
 
 

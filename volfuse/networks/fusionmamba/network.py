@@ -102,7 +102,7 @@ class FusionMamba(nn.Module):
                 features = self.merges[scale - 1](features)
             skips.append(fuse(*features.chunk(2)))
             features = stage(features)
-        features = sum(features.chunk(2))
+        features = torch.add(*features.chunk(2))
         for scale in reversed(range(len(skips))):
             features = self.decoder[scale](features) + skips[scale]
             features = (self.expands[scale - 1] if scale else self.head)(features)

@@ -193,7 +193,7 @@ class TAFIE(nn.Module):
         return fused.clamp(0, 1) * (weights / weights.sum(dim=1, keepdim=True))
 
     def _encode(self, path: str, sources: Tensor) -> Tensor:
-        encoders = self.encoders[path]
+        encoders = list(self.encoders[path].children())
         if len(encoders) == 1:
             features = encoders[0](sources.flatten(0, 1).unsqueeze(1))
             return features.unflatten(0, (-1, self.num_sources))

@@ -55,9 +55,13 @@ class _SequentialScan(torch.autograd.Function):
             sequences = (value, step, into, by_output)
             found.append(gradients(by_state, before, after, decay, sequences, state_matrix))
         by_input, by_step, by_matrix, by_into, by_out = zip(*reversed(found), strict=True)
-        by_sequence = (torch.cat(blocks, 2) for blocks in (by_input, by_step, by_into, by_out))
-        by_input, by_step, by_into, by_out = by_sequence
-        return by_input, by_step, sum(by_matrix), by_into, by_out
+        return (
+            torch.cat(by_input, 2),
+            torch.cat(by_step, 2),
+            sum(by_matrix, torch.zeros_like(state_matrix)),
+            torch.cat(by_into, 2),
+            torch.cat(by_out, 2),
+        )
 
 
 def _blocks(*sequences: Tensor) -> list[tuple[Tensor, ...]]:

@@ -31,7 +31,7 @@ def _scan(
 ) -> tuple[Tensor, Tensor]:
     """Outputs, and the state that every chunk begins with."""
     columns = _columns(inputs, step_sizes, input_matrix, output_matrix)
-    state = 0
+    state = state_matrix.new_zeros(())
     for value, step, into, _ in columns:
         state = _advance(state, value, step, into, state_matrix)
     begins = state = _begins(state, _chunk_decays(step_sizes, state_matrix))
@@ -73,16 +73,17 @@ class _TwoLevelScan(torch.autograd.Function):
             sequences = (value, step, into, by_output)
             found.append(gradients(by_state, states[-1].clone(), after, left, sequences, state_matrix))
         by_input, by_step, by_matrix, by_into, by_out = zip(*reversed(found), strict=True)
-        by_sequence = (
-            _sequence(columns, inputs.shape[2]) for columns in (by_input, by_step, by_into, by_out)
+        length = inputs.shape[2]
+        return (
+            _sequence(by_input, length),
+            _sequence(by_step, length),
+            sum(by_matrix, torch.zeros_like(state_matrix)),
+            _sequence(by_into, length),
+            _sequence(by_out, length),
         )
-        by_input, by_step, by_into, by_out = by_sequence
-        return by_input, by_step, sum(by_matrix), by_into, by_out
 
 
-def _advance(
-    state: Tensor | float, value: Tensor, step: Tensor, into: Tensor, state_matrix: Tensor
-) -> Tensor:
+def _advance(state: Tensor, value: Tensor, step: Tensor, into: Tensor, state_matrix: Tensor) -> Tensor:
     return (decays(step, state_matrix) * state).addcmul_((step * value)[..., None, :], into[..., None])
 
 
@@ -100,7 +101,7 @@ def _columns(*sequences: Tensor) -> list[tuple[Tensor, ...]]:
     return list(zip(*(_chunks(sequence).unbind(3) for sequence in sequences), strict=True))
 
 
-def _sequence(columns: list[Tensor], length: int) -> Tensor:
+def _sequence(columns: list[Tensor] | tuple[Tensor, ...], length: int) -> Tensor:
     return torch.stack(columns, 3).flatten(2, 3)[:, :, :length]
 
 
