@@ -4,15 +4,14 @@ import torch
 from torch import Tensor, nn
 
 from volfuse.errors import FusionError
+from volfuse.models import ExplainableNetwork
 
 
 class WithContributions(nn.Module):
     """A network that returns what the fused image is the sum of, after the fused image itself.
 
     Args:
-        network: has ``contributions(sources (B, N, H, W)) -> (B, K, H, W)``, whose sum over K is the fused image
-            to the last bit of single precision: one map per source in their order, and perhaps a last one of what
-            the network adds by itself.
+        network: an :class:`~volfuse.models.ExplainableNetwork`.
         name: what a message calls the network.
 
     Raises:
@@ -21,7 +20,7 @@ class WithContributions(nn.Module):
 
     def __init__(self, network: nn.Module, name: str) -> None:
         super().__init__()
-        if not hasattr(network, "contributions"):
+        if not isinstance(network, ExplainableNetwork):
             raise FusionError(
                 f"{name} cannot tell what each image contributes; choose another model, or fuse without contributions."
             )

@@ -12,6 +12,7 @@ from monai.inferers import Inferer
 from torch import Tensor, nn
 
 from volfuse.errors import FusionCancelled, FusionError
+from volfuse.models import FusionNetwork
 
 _logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class FusionInferer(Inferer):
         self.should_stop = should_stop
 
     @torch.no_grad()
-    def __call__(self, inputs: Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> Tensor:
+    def __call__(self, inputs: Tensor, network: FusionNetwork, *args: Any, **kwargs: Any) -> Tensor:
         """Fuse (B, N, H, W) or (B, N, H, W, D), values 0..1.
 
         Returns:
@@ -78,7 +79,7 @@ class FusionInferer(Inferer):
             )
         return MetaTensor(fused, meta=dict(inputs.meta)) if isinstance(inputs, MetaTensor) else fused
 
-    def _fuse_slices(self, slices: Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> Tensor:
+    def _fuse_slices(self, slices: Tensor, network: FusionNetwork, *args: Any, **kwargs: Any) -> Tensor:
         total, _, height, width = slices.shape
         fused = slices.new_empty(0)
         home = device = _device_of(network, slices)
@@ -105,7 +106,7 @@ class FusionInferer(Inferer):
                     self.progress(done, total)
         finally:
             if device != home:
-                network.to(home)
+                _move(network, home)
         if not torch.isfinite(fused).all():
             raise FusionError(
                 "The network returned values that are not finite; its weights are damaged, "
@@ -114,7 +115,7 @@ class FusionInferer(Inferer):
         fused[:, :1].clamp_(0, 1)
         return fused
 
-    def _fuse_batch(self, batch: Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> Tensor:
+    def _fuse_batch(self, batch: Tensor, network: FusionNetwork, *args: Any, **kwargs: Any) -> Tensor:
         height, width = batch.shape[-2:]
         padded = F.pad(batch, (0, -width % self.divisor, 0, -height % self.divisor), mode="replicate")
         reduced = self.mixed_precision and batch.device.type == "cuda"
@@ -123,7 +124,7 @@ class FusionInferer(Inferer):
 
     @staticmethod
     def _retreat(
-        batch_size: int, device: torch.device, network: nn.Module, error: Exception
+        batch_size: int, device: torch.device, network: FusionNetwork, error: Exception
     ) -> tuple[int, torch.device]:
         if batch_size > 1:
             _logger.warning("Out of memory on %s: %d slices at a time now", device, batch_size // 2)
@@ -133,14 +134,20 @@ class FusionInferer(Inferer):
                 "There is too little memory for one slice; close other programs or use a smaller model."
             ) from error
         _logger.warning("Out of memory on %s with one slice: the rest is fused on the CPU", device)
-        network.to("cpu")
-        return CPU_BATCH, torch.device("cpu")
+        cpu = torch.device("cpu")
+        _move(network, cpu)
+        return CPU_BATCH, cpu
 
 
-def _device_of(network: nn.Module, slices: Tensor) -> torch.device:
+def _device_of(network: FusionNetwork, slices: Tensor) -> torch.device:
     """Networks run where their weights are; rules without weights run where the slices are."""
     state = chain(network.parameters(), network.buffers()) if isinstance(network, nn.Module) else ()
     return next((tensor.device for tensor in state), slices.device)
+
+
+def _move(network: FusionNetwork, device: torch.device) -> None:
+    if isinstance(network, nn.Module):
+        network.to(device)
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:

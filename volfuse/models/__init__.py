@@ -6,6 +6,18 @@ torch and MONAI load with the first network.
 
 from volfuse.models.bundle import Bundle, bundles
 from volfuse.models.catalogue import DEFAULT_MODEL, Model, catalogue, find
+from volfuse.models.network import ExplainableNetwork, FusionNetwork
 from volfuse.models.rule import Rule, rules
 
-__all__ = ["DEFAULT_MODEL", "Bundle", "Model", "Rule", "bundles", "catalogue", "find", "rules"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "Bundle",
+    "ExplainableNetwork",
+    "FusionNetwork",
+    "Model",
+    "Rule",
+    "bundles",
+    "catalogue",
+    "find",
+    "rules",
+]

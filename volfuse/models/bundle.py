@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from volfuse.errors import FusionError
 from volfuse.resources import shipped
@@ -22,6 +22,24 @@ if TYPE_CHECKING:
     import torch
     from monai.bundle import ConfigParser
     from torch import nn
+
+
+class Weights(TypedDict):
+    """What is read here of where a file of weights comes from; beside it stand data, split, epochs, seed, command."""
+
+    sha256: str
+    description: NotRequired[str]
+
+
+class Metadata(TypedDict):
+    """What is read here of ``configs/metadata.json``; MONAI's schema asks for more."""
+
+    name: str
+    description: str
+    version: str
+    network_data_format: Mapping[str, Any]
+    has_contributions: NotRequired[bool]
+    weights: Mapping[str, Weights]
 
 
 @dataclass(frozen=True)
@@ -59,7 +77,7 @@ class Bundle:
     @property
     def num_sources(self) -> int:
         """How many source images the network takes."""
-        return self.metadata["network_data_format"]["inputs"]["image"]["num_channels"]
+        return int(self.metadata["network_data_format"]["inputs"]["image"]["num_channels"])
 
     @property
     def is_trained(self) -> bool:
@@ -72,12 +90,14 @@ class Bundle:
         return self.metadata.get("has_contributions", False)
 
     @cached_property
-    def metadata(self) -> Mapping[str, Any]:
+    def metadata(self) -> Metadata:
         """``configs/metadata.json``."""
-        return json.loads((self.root / "configs" / "metadata.json").read_text(encoding="utf-8"))
+        text = (self.root / "configs" / "metadata.json").read_text(encoding="utf-8")
+        metadata: Metadata = json.loads(text)
+        return metadata
 
     @property
-    def record(self) -> Mapping[str, Any]:
+    def record(self) -> Weights:
         """Where the weights come from: hash, data, split, epochs, seed, commit, command."""
         return self.metadata["weights"][self.weights_file]
 

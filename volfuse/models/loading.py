@@ -21,7 +21,7 @@ def read_inference(path: Path, **values: Any) -> ConfigParser:
     parser = ConfigParser()
     parser.read_config(str(path))
     for key, value in values.items():
-        if key not in parser.config:
+        if key not in parser:
             raise KeyError(f"{path} has no entry '{key}'")
         parser[key] = value
     return parser
