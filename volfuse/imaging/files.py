@@ -3,6 +3,7 @@
 import os
 from collections.abc import Hashable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -94,7 +95,7 @@ def write_image(image: MetaTensor, path: str | Path, compress: bool = True) -> P
 class LoadSourcesd(MapTransform):
     """Replace the path under each key by the image :func:`read_image` reads from it."""
 
-    def __call__(self, data: Mapping[Hashable, str | Path]) -> dict[Hashable, MetaTensor]:
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         return dict(data) | {key: read_image(data[key]) for key in self.key_iterator(data)}
 
 
@@ -112,7 +113,7 @@ class SaveFusedd(MapTransform):
         self.output_dir = Path(output_dir)
         self.suffix = suffix
 
-    def __call__(self, data: Mapping[Hashable, MetaTensor]) -> Mapping[Hashable, MetaTensor]:
+    def __call__(self, data: Mapping[Hashable, Any]) -> Mapping[Hashable, Any]:
         self.output_dir.mkdir(parents=True, exist_ok=True)
         for key in self.key_iterator(data):
             stem = source_name(data[key]).split(".")[0]

@@ -79,6 +79,8 @@ def save(image: StoredImage, path: Path, compress: bool) -> None:
 
 def _read_nifti(path: Path) -> StoredImage:
     image = nibabel.load(path)
+    if not isinstance(image, nibabel.Nifti1Image):
+        raise TypeError(f"{path} holds no volume but a {type(image).__name__}")
     voxels = np.asanyarray(image.dataobj)
     dimension = 2 if voxels.ndim == 2 else 3
     if voxels.dtype.names == _RGB.names:
@@ -116,7 +118,7 @@ def _read_series(folder: Path) -> sitk.Image:
     reader.SetFileNames(names)
     reader.MetaDataDictionaryArrayUpdateOn()
     try:
-        image = reader.Execute()
+        image: sitk.Image = reader.Execute()
     except RuntimeError as error:
         raise FusionError(f"The DICOM series in {folder.name} is damaged or incomplete.") from error
     # ITK stacks whatever slices there are at their mean distance, with a warning at most.
@@ -162,7 +164,9 @@ def to_itk(image: StoredImage) -> sitk.Image:
         return volume
     size = list(volume.GetSize())
     size[max(axis for axis in range(3) if size[axis] == 1)] = 0
-    return sitk.Extract(volume, size, [0, 0, 0], sitk.ExtractImageFilter.DIRECTIONCOLLAPSETOSUBMATRIX)
+    collapse = sitk.ExtractImageFilter.DIRECTIONCOLLAPSETOSUBMATRIX
+    picture: sitk.Image = sitk.Extract(volume, size, [0, 0, 0], collapse)
+    return picture
 
 
 def _declare_rgb(path: Path) -> None:

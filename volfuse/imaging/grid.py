@@ -7,7 +7,7 @@ the same fused image.
 
 import logging
 from collections.abc import Hashable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import nibabel
 import numpy as np
@@ -15,6 +15,7 @@ import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform, Orientation, ResampleToMatch
+from torch import Tensor
 
 from volfuse.errors import FusionError
 from volfuse.imaging.files import source_name
@@ -44,7 +45,7 @@ class OrientSlicesd(MapTransform):
             raise FusionError(f"'{plane}' is no slice plane; use {', '.join(PLANES)}.")
         self.orient = Orientation(PLANES[plane], labels=None)
 
-    def __call__(self, data: Mapping[Hashable, MetaTensor]) -> dict[Hashable, MetaTensor]:
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         return dict(data) | {key: self.orient(data[key]) for key in self.key_iterator(data)}
 
 
@@ -59,16 +60,16 @@ class MatchReferenced(MapTransform):
 
     def __init__(self, keys: KeysCollection) -> None:
         super().__init__(keys)
-        self.resample = ResampleToMatch(mode="bilinear", padding_mode="zeros", dtype=torch.float32)
+        self.resample = ResampleToMatch(mode="bilinear", padding_mode="zeros", dtype=np.float32)
 
-    def __call__(self, data: Mapping[Hashable, MetaTensor]) -> dict[Hashable, MetaTensor]:
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         result = dict(data)
         reference = result[self.keys[0]]
         for key in self.keys[1:]:
             result[key] = self._match(result[key], reference)
         return result
 
-    def _match(self, source: MetaTensor, reference: MetaTensor) -> MetaTensor:
+    def _match(self, source: MetaTensor, reference: MetaTensor) -> Tensor:
         same_size = source.shape[1:] == reference.shape[1:]
         both_placed = source.meta["has_geometry"] and reference.meta["has_geometry"]
         if not both_placed and not same_size:
@@ -97,7 +98,7 @@ class MatchReferenced(MapTransform):
 class RestoreGridd(MapTransform):
     """Turn the fused image back to the storage order of the reference, with exactly its affine."""
 
-    def __call__(self, data: Mapping[Hashable, MetaTensor]) -> dict[Hashable, MetaTensor]:
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         result = dict(data)
         for key in self.key_iterator(data):
             affine = torch.as_tensor(np.asarray(result[key].meta["original_affine"]), dtype=torch.float64)
@@ -114,10 +115,11 @@ def overlap_fraction(source: MetaTensor, reference: MetaTensor) -> float:
     to_source = torch.linalg.inv(source.affine) @ reference.affine
     index = (to_source @ points.flatten(1))[:3]
     last = torch.tensor(source.shape[1:], dtype=torch.float64)[:, None] - 0.5
-    return ((index >= -0.5) & (index <= last)).all(0).double().mean().item()
+    inside = ((index >= -0.5) & (index <= last)).all(0)
+    return float(inside.double().mean())
 
 
-def _same_grid(affine: torch.Tensor, other: torch.Tensor) -> bool:
+def _same_grid(affine: Tensor, other: Tensor) -> bool:
     """Tell whether two grids of one size agree to a thousandth of a voxel."""
     spacing = affine[:3, :3].norm(dim=0).min()
     return bool((affine - other).abs().max() < 1e-3 * spacing)

@@ -1,6 +1,7 @@
 """From windowed sources to what a network sees, and from what it returns to an image to look at."""
 
 from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,7 +44,7 @@ class SplitLuminanced(MapTransform):
             None if colormap is None else rgb_to_ycbcr(color_table(colormap).T).T for colormap in colormaps
         ]
 
-    def __call__(self, data: Mapping[Hashable, MetaTensor]) -> dict[Hashable, MetaTensor]:
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         result = dict(data)
         planes = [
             self._ycbcr(result.pop(key), table) for key, table in zip(self.keys, self.tables, strict=True)
@@ -73,7 +74,7 @@ class RestoreColord(MapTransform):
             ``chroma`` is in the dictionary.
     """
 
-    def __call__(self, data: Mapping[Hashable, MetaTensor]) -> dict[Hashable, MetaTensor]:
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         result = dict(data)
         chroma = result.pop("chroma", None)
         for key in self.key_iterator(data):

@@ -7,6 +7,7 @@ limits (``-160:240``, ``0:p99.9``) of which each is a value or, with a ``p``, a 
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from monai.config import KeysCollection
@@ -107,10 +108,10 @@ class ApplyWindowsd(MapTransform):
             raise FusionError(f"{len(self.keys)} sources need one window or one each, not {len(each)}.")
         self.windows = [Window.parse(window) if isinstance(window, str) else window for window in each]
 
-    def __call__(self, data: Mapping[Hashable, MetaTensor]) -> dict[Hashable, MetaTensor]:
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         result = dict(data)
         for key, chosen in zip(self.keys, self.windows, strict=True):
-            source = result[key]
+            source: MetaTensor = result[key]
             window = EIGHT_BIT if source.shape[0] == 3 else chosen
             window = window or (EIGHT_BIT if source.meta["stored_dtype"] == "uint8" else ROBUST)
             voxels = source.as_tensor().numpy()
