@@ -68,7 +68,7 @@ class FreezeBatchNorm:
                 layer.register_forward_pre_hook(_use_running_averages)
 
 
-def _use_running_averages(layer: nn.Module, _: tuple) -> None:
+def _use_running_averages(layer: nn.Module, _: tuple[Tensor, ...]) -> None:
     # The trainer calls network.train() before every batch; this comes after it.
     layer.eval()
 

@@ -97,7 +97,7 @@ def template_files() -> dict[str, Path]:
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "volfuse" / "mni152"
     folders = [cache]
     # Only its data is wanted: importing nilearn would need scikit-learn and pandas.
-    if spec := find_spec("nilearn"):
+    if (spec := find_spec("nilearn")) and spec.submodule_search_locations:
         folders.append(Path(spec.submodule_search_locations[0]) / _FOLDER)
     for folder in folders:
         files = {key: folder / name for key, name in _TEMPLATES.items()}
@@ -144,5 +144,6 @@ def _sphere(image: sitk.Image, center: tuple[float, float, float], radius: float
     offsets = [
         (np.arange(n) - i) * s for n, i, s in zip(image.GetSize(), index, image.GetSpacing(), strict=True)
     ]
-    squared = sum(grid**2 for grid in np.meshgrid(*reversed(offsets), indexing="ij", sparse=True))
-    return squared <= radius**2
+    slices, rows, columns = np.meshgrid(*reversed(offsets), indexing="ij", sparse=True)
+    inside: np.ndarray = slices**2 + rows**2 + columns**2 <= radius**2
+    return inside

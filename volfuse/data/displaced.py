@@ -42,7 +42,8 @@ class DisplacedPair:
     def target_errors(self, transform: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Return how far a transform from fixed to moving space misses each target, (P,), in voxels of ``fixed``."""
         voxel = np.linalg.norm(self.fixed.affine.numpy()[:3, :3], axis=0).mean()
-        return np.linalg.norm(transform(self.targets) - self.moved, axis=1) / voxel
+        misses: np.ndarray = np.linalg.norm(transform(self.targets) - self.moved, axis=1) / voxel
+        return misses
 
 
 def displaced_pair(
@@ -95,7 +96,8 @@ def _motion(rng: np.random.Generator, motion: Motion) -> Callable[[np.ndarray], 
             for center, height in zip(centers, heights, strict=True):
                 squared = ((points - center) ** 2).sum(-1, keepdims=True)
                 bent += height * np.exp(-squared / (2 * _BUMP_WIDTH**2))
-        return bent @ matrix.T + shift
+        moved: np.ndarray = bent @ matrix.T + shift
+        return moved
 
     return back
 

@@ -2,7 +2,7 @@
 
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import torch
@@ -86,7 +86,7 @@ class SimulateFocalStackd(MapTransform, RandomizableTrait):
         self.blur = blur
         self.seed_key = seed_key
 
-    def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Return the item with its focal stack and ``truth``."""
         item = dict(data)
         generator = None
@@ -95,5 +95,6 @@ class SimulateFocalStackd(MapTransform, RandomizableTrait):
             generator = torch.Generator().manual_seed(zlib.crc32(str(item[self.seed_key]).encode()))
         (key,) = self.keys
         truth = item[key]
-        depth = smooth_depth(*truth.shape[1:], generator)
+        height, width = truth.shape[1:]
+        depth = smooth_depth(height, width, generator)
         return {**item, key: focal_stack(truth, depth, self.num_planes, self.blur), "truth": truth}

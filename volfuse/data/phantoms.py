@@ -5,28 +5,39 @@ the same place, and every voxel has a known value. A subject adds a face, and fo
 plain head.
 """
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 Contrast = Literal["mr", "t2", "ct", "pet"]
 
-# Center and half axes in mm (RAS), then the value in each contrast; a later ellipsoid covers an earlier one.
+
+class _Tissue(NamedTuple):
+    """An ellipsoid: center and half axes in mm (RAS), the value in each contrast, how deep its folds are."""
+
+    center: ArrayLike
+    half_axes: Sequence[float] | np.ndarray
+    values: Mapping[Contrast, float]
+    fold_depth: float = 0.0
+
+
+# A later ellipsoid covers an earlier one.
 _TISSUES = (
-    ((0, 0, 0), (70, 90, 75), {"mr": 0.35, "t2": 0.10, "ct": 0.95, "pet": 0.05}),  # skull
-    ((0, 0, 0), (63, 83, 68), {"mr": 0.55, "t2": 0.65, "ct": 0.40, "pet": 0.70}),  # grey matter
-    ((0, -5, 5), (48, 66, 50), {"mr": 0.85, "t2": 0.40, "ct": 0.35, "pet": 0.25}),  # white matter
-    ((-10, 5, 5), (8, 28, 14), {"mr": 0.15, "t2": 1.00, "ct": 0.20, "pet": 0.05}),  # left ventricle
-    ((10, 5, 5), (8, 28, 14), {"mr": 0.15, "t2": 1.00, "ct": 0.20, "pet": 0.05}),  # right ventricle
-    ((30, 30, 20), (12, 12, 12), {"mr": 0.65, "t2": 0.85, "ct": 0.45, "pet": 1.00}),  # lesion
+    _Tissue((0, 0, 0), (70, 90, 75), {"mr": 0.35, "t2": 0.10, "ct": 0.95, "pet": 0.05}),  # skull
+    _Tissue((0, 0, 0), (63, 83, 68), {"mr": 0.55, "t2": 0.65, "ct": 0.40, "pet": 0.70}),  # grey matter
+    _Tissue((0, -5, 5), (48, 66, 50), {"mr": 0.85, "t2": 0.40, "ct": 0.35, "pet": 0.25}),  # white matter
+    _Tissue((-10, 5, 5), (8, 28, 14), {"mr": 0.15, "t2": 1.00, "ct": 0.20, "pet": 0.05}),  # left ventricle
+    _Tissue((10, 5, 5), (8, 28, 14), {"mr": 0.15, "t2": 1.00, "ct": 0.20, "pet": 0.05}),  # right ventricle
+    _Tissue((30, 30, 20), (12, 12, 12), {"mr": 0.65, "t2": 0.85, "ct": 0.45, "pet": 1.00}),  # lesion
 )
 # What a subject has besides: a face, without which a head is close to a ball and its rotation hard to see.
 _FACE = (
-    ((0, 62, -45), (38, 30, 32), {"mr": 0.35, "t2": 0.10, "ct": 0.95, "pet": 0.05}),  # bone
-    ((-25, 78, -25), (11, 11, 11), {"mr": 0.20, "t2": 0.95, "ct": 0.30, "pet": 0.10}),  # left eye
-    ((25, 78, -25), (11, 11, 11), {"mr": 0.20, "t2": 0.95, "ct": 0.30, "pet": 0.10}),  # right eye
-    ((0, 72, -50), (14, 16, 18), {"mr": 0.0, "t2": 0.0, "ct": 0.0, "pet": 0.0}),  # air in the nose
+    _Tissue((0, 62, -45), (38, 30, 32), {"mr": 0.35, "t2": 0.10, "ct": 0.95, "pet": 0.05}),  # bone
+    _Tissue((-25, 78, -25), (11, 11, 11), {"mr": 0.20, "t2": 0.95, "ct": 0.30, "pet": 0.10}),  # left eye
+    _Tissue((25, 78, -25), (11, 11, 11), {"mr": 0.20, "t2": 0.95, "ct": 0.30, "pet": 0.10}),  # right eye
+    _Tissue((0, 72, -50), (14, 16, 18), {"mr": 0.0, "t2": 0.0, "ct": 0.0, "pet": 0.0}),  # air in the nose
 )
 _EDGE = 3.0  # mm over which one tissue passes into the next
 # How subjects differ: the shape of the head, sizes, places and folds of what lies in the skull, nuclei.
@@ -54,7 +65,8 @@ def head_phantom(shape: Sequence[int], affine: np.ndarray, contrast: Contrast) -
 def grid_points(shape: Sequence[int], affine: np.ndarray) -> np.ndarray:
     """Return where the voxels of a grid lie: (X, Y, Z, 3), RAS mm."""
     index = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1)
-    return index @ affine[:3, :3].T + affine[:3, 3]
+    points: np.ndarray = index @ affine[:3, :3].T + affine[:3, 3]
+    return points
 
 
 def head_values(points: np.ndarray, contrast: Contrast, subject: int | None = None) -> np.ndarray:
@@ -69,12 +81,12 @@ def head_values(points: np.ndarray, contrast: Contrast, subject: int | None = No
         (...), float32, values 0..1; 0 outside the head.
     """
     image = np.zeros(points.shape[:-1])
-    tissues = [(*tissue, 0.0) for tissue in _TISSUES] if subject is None else _tissues_of(subject)
+    tissues = _TISSUES if subject is None else _tissues_of(subject)
     shape, folds = (0.0, 0.0) if subject is None else _shape_and_folds(points, subject)
-    for center, half_axes, values, folded in tissues:
+    for center, half_axes, values, fold_depth in tissues:
         radius = (
             np.linalg.norm((points - center) / half_axes, axis=-1) * (1 + _SHAPE_DEPTH * shape)
-            + folded * folds
+            + fold_depth * folds
         )
         depth = (1 - radius) * min(half_axes) / _EDGE
         share = 1 / (1 + np.exp(-4 * depth.clip(-20, 20)))
@@ -95,21 +107,23 @@ def _shape_and_folds(points: np.ndarray, subject: int) -> list[np.ndarray]:
     return fields
 
 
-def _tissues_of(subject: int) -> list[tuple]:
-    """A subject's ellipsoids, each with the depth of its folds."""
+def _tissues_of(subject: int) -> Sequence[_Tissue]:
+    """A subject's ellipsoids."""
     rng = np.random.default_rng([subject, 1])
     skull, brain, *inner = _TISSUES
     inner = [
-        (
-            np.add(center, rng.uniform(-_PLACE_SPREAD, _PLACE_SPREAD, 3)),
-            half_axes * rng.uniform(1 - _SIZE_SPREAD, 1 + _SIZE_SPREAD, 3),
-            values,
+        _Tissue(
+            np.add(tissue.center, rng.uniform(-_PLACE_SPREAD, _PLACE_SPREAD, 3)),
+            np.multiply(tissue.half_axes, rng.uniform(1 - _SIZE_SPREAD, 1 + _SIZE_SPREAD, 3)),
+            tissue.values,
             _FOLD_DEPTH,
         )
-        for center, half_axes, values in inner
+        for tissue in inner
     ]
     directions = rng.normal(size=(_NUCLEI, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     centers = directions * rng.uniform(0.3, 0.75, (_NUCLEI, 1)) * (48, 66, 50) + (0, -5, 5)
-    nuclei = [(center, rng.uniform(*_NUCLEUS_RADII, 3), brain[2], _FOLD_DEPTH) for center in centers]
-    return [(*skull, 0.0), (*brain, 0.0), *inner, *((*part, 0.0) for part in _FACE), *nuclei]
+    nuclei = [
+        _Tissue(center, rng.uniform(*_NUCLEUS_RADII, 3), brain.values, _FOLD_DEPTH) for center in centers
+    ]
+    return [skull, brain, *inner, *_FACE, *nuclei]

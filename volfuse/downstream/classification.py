@@ -95,5 +95,11 @@ def _score(classes: np.ndarray, probabilities: np.ndarray) -> Scores:
     )
     two = probabilities.shape[1] == 2
     auc = roc_auc_score(classes, probabilities[:, 1] if two else probabilities, multi_class="ovr")
-    values = (accuracy_score(classes, predicted), precision, recall, f1, auc)
-    return Scores(*map(float, values), mcc=float(matthews_corrcoef(classes, predicted)))
+    return Scores(
+        accuracy=float(accuracy_score(classes, predicted)),
+        precision=float(precision),
+        recall=float(recall),
+        f1=float(f1),
+        auc=float(auc),
+        mcc=float(matthews_corrcoef(classes, predicted)),
+    )

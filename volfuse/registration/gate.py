@@ -49,7 +49,7 @@ def bending_gain(fixed: sitk.Image, moving: sitk.Image, linear: Linear) -> float
         FusionError: see :func:`~volfuse.registration.stages.align`.
     """
     extent = max(size * spacing for size, spacing in zip(fixed.GetSize(), fixed.GetSpacing(), strict=True))
-    fixed, moving = (_coarse(image, extent / _COARSE) for image in (fixed, moving))
+    fixed, moving = _coarse(fixed, extent / _COARSE), _coarse(moving, extent / _COARSE)
     bent = align(fixed, moving, ["syn"], start=linear)
     shared = [likeness(fixed, moving, transform).nmi - 1 for transform in (linear, bent)]
     return shared[1] / max(shared[0], 1e-6) - 1
@@ -57,7 +57,8 @@ def bending_gain(fixed: sitk.Image, moving: sitk.Image, linear: Linear) -> float
 
 def largest_stretch(linear: Linear) -> float:
     """Return the factor by which a linear transform changes lengths in the direction where it is furthest from 1."""
-    factors = np.linalg.svd(np.reshape(linear.GetMatrix(), (3, 3)), compute_uv=False)
+    matrix = np.array(linear.GetMatrix(), dtype=float).reshape(3, 3)
+    factors = np.linalg.svd(matrix, compute_uv=False)
     return float(max(factors, key=lambda factor: abs(np.log(factor))))
 
 
@@ -89,4 +90,5 @@ def doubt_of_landmarks(before: Similarity, after: Similarity) -> Doubt | None:
 
 
 def _coarse(image: sitk.Image, spacing: float) -> sitk.Image:
-    return sitk.BinShrink(image, [max(1, round(spacing / own)) for own in image.GetSpacing()])
+    coarse: sitk.Image = sitk.BinShrink(image, [max(1, round(spacing / own)) for own in image.GetSpacing()])
+    return coarse

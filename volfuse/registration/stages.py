@@ -7,6 +7,7 @@ applies it.
 
 import tempfile
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -129,12 +130,11 @@ def import_ants() -> ModuleType:
         FusionError: if it is not installed.
     """
     try:
-        import ants  # noqa: PLC0415 - slow to import, and not everybody has it
+        return import_module("ants")  # slow to import, and not everybody has it
     except ImportError as error:
         raise FusionError(
             "ANTs is missing; install it with: pip install 'volfuse[registration]', or give landmarks."
         ) from error
-    return ants
 
 
 def _to_ants(ants: ModuleType, image: sitk.Image) -> Any:

@@ -65,21 +65,26 @@ def register(
         FusionError: one sentence on what is wrong with the input and what to do.
     """
     stages = check_stages(stages or (() if landmarks else DEFAULT_STAGES))
-    volumes = [read_image(path) for path in (fixed, moving)]
-    greys = [luminance(volume) for volume in volumes]
+    fixed_volume, moving_volume = read_image(fixed), read_image(moving)
+    greys = luminance(fixed_volume), luminance(moving_volume)
     start, left = None, None
     if landmarks:
         points = paired_points(*landmarks)
         start = rigid_from_points(*points)
         left = landmark_error(start, *points)
-    transform = align(*greys, stages, start, progress) if stages else start
-    before, after = (likeness(*greys, place) for place in (sitk.Transform(3, sitk.sitkIdentity), transform))
-    if stages:
-        bending = bending_gain(*greys, linear_part(transform))
-        doubt = doubt_of_stages(stages, linear_part(transform), bending)
+    before = likeness(*greys, sitk.Transform(3, sitk.sitkIdentity))
+    transform: sitk.Transform
+    if stages or start is None:
+        transform = align(*greys, stages, start, progress)
+        after = likeness(*greys, transform)
+        linear = linear_part(transform)
+        bending = bending_gain(*greys, linear)
+        doubt = doubt_of_stages(stages, linear, bending)
     else:
+        transform = start
+        after = likeness(*greys, transform)
         bending, doubt = None, doubt_of_landmarks(before, after)
-    moved = resample(volumes[1], volumes[0], transform)
+    moved = resample(moving_volume, fixed_volume, transform)
     return Registration(moved, transform, before, after, bending, doubt, left)
 
 
