@@ -31,7 +31,7 @@ class SlicerFusion(ScriptedLoadableModule):
             "<b>Not a medical device. For research only.</b>"
         )
         parent.acknowledgementText = (
-            "Cite the paper of the method you used; every method names its own. Built on PyTorch and MONAI."
+            "Cite the paper of the model you used; every model names its own. Built on PyTorch and MONAI."
         )
         slicer.app.connect("startupCompleted()", sample_data.register)
 

@@ -106,8 +106,8 @@ class FusionLogic:
                 )
             ]
             # A comparison is about the results; a map of every source for each would bury them.
-            is_explained = parameters.contributions and len(models) == 1 and models[0].has_contributions
-            settings = _settings(parameters) | {"contributions": is_explained}
+            is_wanted = parameters.contributions and len(models) == 1 and models[0].has_contributions
+            settings = _settings(parameters) | {"contributions": is_wanted}
             self._batch = _Batch(*volumes, sources, settings, models)
             self._waiting = deque(models)
             self._submit_next()
@@ -127,8 +127,8 @@ class FusionLogic:
             self._worker.cancel()
             self.status = Status("Cancelling ...")
 
-    def abandon(self) -> None:
-        """Stop at once and forget all volumes, because the scene closes."""
+    def close_scene(self) -> None:
+        """Stop at once and release the volumes of a scene that closes."""
         if self._batch:
             self.close()
         self.status, self.results = Status(), []
@@ -196,7 +196,7 @@ class FusionLogic:
 
     def _prefix(self) -> str:
         count = len(self._batch.models)
-        return f"Method {count - len(self._waiting)} of {count}. " if count > 1 else ""
+        return f"Model {count - len(self._waiting)} of {count}. " if count > 1 else ""
 
 
 def _settings(parameters: FusionParameters) -> dict[str, Any]:

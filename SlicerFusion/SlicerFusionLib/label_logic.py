@@ -75,7 +75,7 @@ class LabelLogic:
 
     def connect(self, url: str, token: str) -> None:
         """Ask a server what it offers."""
-        self.forget()
+        self.close_case()
         self.info = {}
         try:
             self._client = self._make_client(url, token)
@@ -86,7 +86,7 @@ class LabelLogic:
 
     def next_case(self, strategy: str, model: str) -> None:
         """Fetch the next case and what a model makes of it."""
-        self.forget()
+        self.close_case()
         self._folder = Path(tempfile.mkdtemp(prefix="volfuse-label-"))
         self._begin("Fetching the next case ...", lambda: self._fetch(strategy, model), self._fetched)
 
@@ -116,8 +116,8 @@ class LabelLogic:
             self._watched = ""
             self.status = Status(str(error), is_error=True)
 
-    def forget(self) -> None:
-        """Let go of the case that is shown; its volumes stay in the scene."""
+    def close_case(self) -> None:
+        """Stop what runs and release the case that is shown; its volumes stay in the scene."""
         self._call, self._watched = None, ""
         self.case, self.volumes, self.status = "", [], Status()
         if self._folder:
@@ -125,8 +125,8 @@ class LabelLogic:
             self._folder = None
 
     def close(self) -> None:
-        """Let go of everything."""
-        self.forget()
+        """Close the case and end the thread; nothing works afterwards."""
+        self.close_case()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _begin(self, text: str, call: Callable[[], Any], then: Callable[[Any], None]) -> None:
@@ -165,7 +165,7 @@ class LabelLogic:
 
     def _judged(self, _answer: dict[str, Any]) -> None:
         judged = self.case
-        self.forget()
+        self.close_case()
         self.status = Status(f"The verdict on {judged} is stored.")
 
     def _watch(self, _answer: object) -> None:

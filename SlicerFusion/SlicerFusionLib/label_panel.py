@@ -50,15 +50,15 @@ class LabelPanel:
             button.connect("clicked(bool)", react)
         self._update()
 
-    def forget(self) -> None:
-        """Let go of the volumes of a scene that closes."""
-        self.logic.forget()
+    def close_scene(self) -> None:
+        """Close the case, whose volumes are in a scene that closes."""
+        self.logic.close_case()
         self._shown_case = ""
-        self._tools.forget()
+        self._tools.close_scene()
         self._update()
 
     def close(self) -> None:
-        """End everything."""
+        """Stop the timer and close the logic."""
         self._timer.stop()
         self.logic.close()
 

@@ -18,6 +18,31 @@ _LOOKS: Mapping[Preset, tuple[tuple[Window, Colors], tuple[Window, Colors]]] = {
 }
 
 
+class ChosenPreset:
+    """Sets windows and colours by the preset each time that the preset or a volume changes.
+
+    With ``Preset.AS_SHOWN`` another volume changes nothing, so windows that were chosen by hand stay.
+
+    Args:
+        parameters: hold the preset and the volumes; they are left as they are until something changes.
+    """
+
+    def __init__(self, parameters: FusionParameters) -> None:
+        self._parameters = parameters
+        self._preset = parameters.preset
+        self._volumes = parameters.reference, parameters.second
+
+    def update(self) -> None:
+        """React to changed parameters."""
+        chosen = self._parameters
+        volumes = chosen.reference, chosen.second
+        has_other_preset = chosen.preset is not self._preset
+        has_other_volumes = volumes != self._volumes
+        self._preset, self._volumes = chosen.preset, volumes
+        if has_other_preset or (has_other_volumes and chosen.preset is not Preset.AS_SHOWN):
+            apply_preset(chosen)
+
+
 def apply_preset(parameters: FusionParameters) -> None:
     """Set the windows and colours of both volumes to what the chosen preset says.
 

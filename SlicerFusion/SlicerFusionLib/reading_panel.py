@@ -51,14 +51,17 @@ class ReadingPanel:
         ui.showButton.connect("clicked(bool)", self.show)
         ui.contributionsButton.connect("clicked(bool)", self.show_contributions)
 
-    def follow(self, parameters: FusionParameters | None) -> None:
-        """Take up the parameters of a scene, or let go of them, without touching the views."""
+    def follow(self, parameters: FusionParameters) -> None:
+        """Take up the parameters of a scene without touching the views."""
         self._parameters = parameters
-        self._tools.forget()
+        self._view = self._wanted()
+        self._fill_widgets()
+
+    def close_scene(self) -> None:
+        """Release the parameters and nodes of a scene that closes, without touching the views."""
+        self._parameters = None
         self._measured = ()
-        if parameters:
-            self._view = self._wanted()
-            self._fill_widgets()
+        self._tools.close_scene()
 
     def update(self) -> None:
         """React to changed parameters."""
@@ -68,7 +71,7 @@ class ReadingPanel:
             return
         self._fill_widgets()
         if not view.result:
-            self._tools.remove_curtain()
+            self._tools.remove_swipe()
         is_other_board = view.checkerboard and view.pair != before.pair
         is_other_result = view.result is not before.result and view.result is not None
         if view.checkerboard != before.checkerboard or is_other_board or is_other_result:
@@ -116,8 +119,8 @@ class ReadingPanel:
         self._ui.showButton.setEnabled(result is not None)
         self._ui.blendSlider.setEnabled(result is not None)
         self._ui.swipeSlider.setEnabled(result is not None)
-        is_explained = result is not None and contributions_of(result) and _sources(result)
-        self._ui.contributionsButton.setVisible(bool(is_explained))
+        has_contributions = result is not None and contributions_of(result) and _sources(result)
+        self._ui.contributionsButton.setVisible(bool(has_contributions))
         self._ui.checkerboardCheckBox.setEnabled(all(self._view.pair))
         self._fill_table([(volume, quality_of(volume)) for volume in self._measured])
 

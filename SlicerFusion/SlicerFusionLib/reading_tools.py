@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import slicer
 
 from SlicerFusionLib.checkerboard import checkerboard
-from SlicerFusionLib.curtain import Curtain
+from SlicerFusionLib.swipe import Swipe
 
 _FUSED_LAYER = 3  # the first of the layers over background, foreground and labels
 _OVERLAY_OPACITY = 0.5
@@ -17,13 +17,13 @@ class ReadingTools:
     """Arranges the slice views; the scene is its only state besides the hidden volumes it made.
 
     Every slice view has the reference in the background, the second volume half transparent over it, and the
-    fused volume, or its part to the left of the curtain, over both. The opacity of the last blends from the overlay to
+    fused volume, or its part that swipe leaves, over both. The opacity of the last blends from the overlay to
     the fused volume.
     """
 
     def __init__(self) -> None:
         self._board: slicer.vtkMRMLVectorVolumeNode | None = None
-        self._curtain = Curtain()
+        self._swipe = Swipe()
 
     def show(
         self, volumes: Sequence[slicer.vtkMRMLVolumeNode], blend: float = 1.0, swipe: float = 1.0
@@ -52,13 +52,13 @@ class ReadingTools:
         for view in _views():
             if view.GetNthLayerVolumeID(_FUSED_LAYER):
                 slices = slicer.mrmlScene.GetSingletonNode(view.GetLayoutName(), "vtkMRMLSliceNode")
-                view.SetNthLayerVolumeID(_FUSED_LAYER, self._curtain.cut(fused, slices, swipe).GetID())
+                view.SetNthLayerVolumeID(_FUSED_LAYER, self._swipe.cut(fused, slices, swipe).GetID())
         if swipe >= 1:
-            self.remove_curtain()
+            self.remove_swipe()
 
-    def remove_curtain(self) -> None:
+    def remove_swipe(self) -> None:
         """Take away the part of a fused volume that :meth:`set_swipe` shows."""
-        self._curtain.remove()
+        self._swipe.remove()
 
     def show_checkerboard(
         self, reference: slicer.vtkMRMLVolumeNode, second: slicer.vtkMRMLVolumeNode
@@ -85,10 +85,10 @@ class ReadingTools:
         self._remove_board()
         slicer.app.applicationLogic().FitSliceToAll()
 
-    def forget(self) -> None:
-        """Let go of the nodes of a scene that closes."""
+    def close_scene(self) -> None:
+        """Release the nodes of a scene that closes."""
         self._board = None
-        self._curtain.forget()
+        self._swipe.close_scene()
 
     def _remove_board(self) -> None:
         if self._board is not None:

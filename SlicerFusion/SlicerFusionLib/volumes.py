@@ -45,8 +45,10 @@ def likely_pair(
     """
     volumes = _fusable(scene)
     visible = [volume for volume in _visible(scene) if volume in volumes]
-    pair = visible if len(visible) == 2 else _newest_pair(volumes)
-    reference, second, *_ = [*sorted(pair, key=lambda volume: _ORDER.index(modality(volume))), None, None]
+    found = visible if len(visible) == 2 else _newest_pair(volumes)
+    found = sorted(found, key=lambda volume: _ORDER.index(modality(volume)))
+    reference = found[0] if found else None
+    second = found[1] if len(found) > 1 else None
     return reference, second
 
 

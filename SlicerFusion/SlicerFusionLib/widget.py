@@ -11,13 +11,12 @@ import vtk
 from slicer.util import VTKObservationMixin
 
 from SlicerFusionLib.checks import reason_not_to_fuse
-from SlicerFusionLib.choices import Preset
 from SlicerFusionLib.fusion_logic import FusionLogic, Status
 from SlicerFusionLib.label_panel import LabelPanel
 from SlicerFusionLib.model_lists import OneModel, SeveralModels
 from SlicerFusionLib.models import available_models, details
 from SlicerFusionLib.parameters import FusionParameters
-from SlicerFusionLib.presets import apply_preset
+from SlicerFusionLib.presets import ChosenPreset
 from SlicerFusionLib.reading_panel import ReadingPanel
 from SlicerFusionLib.volumes import likely_pair
 from volfuse.errors import FusionError
@@ -65,7 +64,7 @@ class FusionPanel(VTKObservationMixin):
         self._missing = installer.missing()
         self.parameters: FusionParameters | None = None
         self._gui_tag = 0
-        self._chosen: tuple[object, ...] = ()
+        self._preset: ChosenPreset | None = None
         self._checked: tuple[object, ...] = ()
         self._reason = ""
         self._is_entered = True
@@ -98,9 +97,9 @@ class FusionPanel(VTKObservationMixin):
         self._is_entered = False
 
     def close(self) -> None:
-        """End the worker and let go of everything; Slicer closes or reloads the module."""
+        """End the worker and release everything; Slicer closes or reloads the module."""
         self._timer.stop()
-        self._let_go()
+        self._close_scene()
         self.removeObservers()
         self.logic.close()
         self._server.close()
@@ -113,8 +112,8 @@ class FusionPanel(VTKObservationMixin):
         self.ui.installButton.connect("clicked(bool)", self._install)
         self.ui.wheelsButton.connect("directorySelected(QString)", self._install_from)
         for event, react in (
-            (slicer.vtkMRMLScene.StartCloseEvent, self._let_go),
-            (slicer.vtkMRMLScene.StartImportEvent, self._let_go),
+            (slicer.vtkMRMLScene.StartCloseEvent, self._close_scene),
+            (slicer.vtkMRMLScene.StartImportEvent, self._close_scene),
             (slicer.vtkMRMLScene.EndCloseEvent, self._return),
             (slicer.vtkMRMLScene.EndImportEvent, self._return),
         ):
@@ -132,21 +131,21 @@ class FusionPanel(VTKObservationMixin):
                 "compared_models": SeveralModels(self.ui.comparedModelsList, models),
             }
         )
-        self._chosen = self._choice()
+        self._preset = ChosenPreset(parameters)
         self._reading.follow(parameters)
         # Last of all observers: what another program writes must have reached ``parameters`` first.
         self.addObserver(parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._update, priority=-1.0)
 
-    def _let_go(self, *_event: object) -> None:
-        """Stop what runs and forget the parameters: the scene closes, or another one is loaded into it."""
-        self.logic.abandon()
-        self._server.forget()
+    def _close_scene(self, *_event: object) -> None:
+        """Stop what runs and release the parameters: the scene closes, or another one is loaded into it."""
+        self.logic.close_scene()
+        self._server.close_scene()
         if self.parameters is None:
             return
         self.removeObserver(self.parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._update)
         self.parameters.disconnectGui(self._gui_tag)
         self.parameters = None
-        self._reading.follow(None)
+        self._reading.close_scene()
 
     def _return(self, *_event: object) -> None:
         if self._is_entered:
@@ -192,16 +191,14 @@ class FusionPanel(VTKObservationMixin):
         self._check(again=True)
         self.enter()
 
-    def _choice(self) -> tuple[object, ...]:
-        return self.parameters.preset, self.parameters.reference, self.parameters.second
-
     def _compared(self) -> list[str]:
         return [name for name in self.parameters.compared_models.split(",") if name in self._models]
 
     def _check(self, *, again: bool = False) -> None:
-        """Find out what stands against fusing; looks at voxels only if a volume or the method has changed."""
+        """Find out what stands against fusing; looks at voxels only if a volume or the model has changed."""
         volumes = self.parameters.reference, self.parameters.second
-        checked = (self.parameters.model, *((volume, volume and volume.GetMTime()) for volume in volumes))
+        changed = tuple(volume.GetMTime() if volume else 0 for volume in volumes)
+        checked = self.parameters.model, volumes, changed
         if checked == self._checked and not again:
             return
         if checked != self._checked and not self.logic.busy:
@@ -210,7 +207,7 @@ class FusionPanel(VTKObservationMixin):
         if self._missing:
             self._reason = f"Python packages are missing ({', '.join(self._missing)}); install them first."
         elif self.parameters.model not in self._models:
-            self._reason = f"The method '{self.parameters.model}' is not installed; choose another."
+            self._reason = f"The model '{self.parameters.model}' is not installed; choose another."
         else:
             self._reason = reason_not_to_fuse(*volumes)
 
@@ -218,9 +215,7 @@ class FusionPanel(VTKObservationMixin):
         """Show the present state; called after everything that happens."""
         if self.parameters is None:
             return
-        before, self._chosen = self._chosen, self._choice()
-        if self._chosen != before and {before[0], self._chosen[0]} != {Preset.AS_SHOWN}:
-            apply_preset(self.parameters)
+        self._preset.update()
         self._check()
         self._reading.update()
         self._show_model()
@@ -241,9 +236,9 @@ class FusionPanel(VTKObservationMixin):
         self.ui.cancelButton.setVisible(busy)
         self.ui.fuseButton.setEnabled(not self._reason)
         self.ui.fuseButton.setToolTip(self._reason or "Make one volume that shows both.")
-        reason = self._reason or ("" if len(self._compared()) > 1 else "Check two or more methods.")
+        reason = self._reason or ("" if len(self._compared()) > 1 else "Check two or more models.")
         self.ui.compareButton.setEnabled(not reason)
-        self.ui.compareButton.setToolTip(reason or "Fuse with every checked method, one after another.")
+        self.ui.compareButton.setToolTip(reason or "Fuse with every checked model, one after another.")
 
     def _show_status(self, status: Status) -> None:
         self.ui.progressBar.setVisible(self.logic.busy)

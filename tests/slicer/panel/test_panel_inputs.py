@@ -56,7 +56,7 @@ def test_fuse_tells_why_it_is_not_possible(
     parameters.second = head("CT")
     assert fuse_button(panel)[0]
     parameters.model = "not-here"
-    assert fuse_button(panel) == (False, "The method 'not-here' is not installed; choose another.")
+    assert fuse_button(panel) == (False, "The model 'not-here' is not installed; choose another.")
     assert panel.ui.modelComboBox.currentIndex == -1
 
 

@@ -183,14 +183,14 @@ def test_several_methods_are_fused_one_after_another(
     get_parameters().compared_models = "maximum"
     assert (panel.ui.compareButton.enabled, panel.ui.compareButton.toolTip) == (
         False,
-        "Check two or more methods.",
+        "Check two or more models.",
     )
     get_parameters().compared_models = "maximum,average"
     panel.ui.compareButton.click()
     worker.say("progress", step="fuse", done=1, total=12)
-    assert status(panel) == "Method 1 of 2. 1 of 12 slices"
+    assert status(panel) == "Model 1 of 2. 1 of 12 slices"
     worker.finish()
-    assert status(panel) == "Method 2 of 2. Starting ..."
+    assert status(panel) == "Model 2 of 2. Starting ..."
     worker.finish()
     assert status(panel) == "Done in 3 s: PET + MR (Average)"
     assert [request.model for request in worker.requests] == ["maximum", "average"]

@@ -192,7 +192,7 @@ def test_a_failure_is_told_and_leaves_the_panel_usable(server: FusionPanel, clie
     assert connect(server).startswith("Connected")
 
 
-def test_closing_the_scene_lets_go_of_the_case(server: FusionPanel, scene: slicer.vtkMRMLScene) -> None:
+def test_closing_the_scene_closes_the_case(server: FusionPanel, scene: slicer.vtkMRMLScene) -> None:
     connect(server)
     server.ui.nextCaseButton.click()
     finish(server)

@@ -11,7 +11,7 @@ from SlicerFusionLib.hidden_volume import hidden_volume
 _Side = tuple[int, bool]  # the axis of voxels that runs across a view, and whether from right to left
 
 
-class Curtain:
+class Swipe:
     """Cuts a volume so that every slice view shows its left part: slice views show nothing where a volume ends.
 
     The edge follows the voxels, so it is upright where the slices are those of the volume.
@@ -43,10 +43,10 @@ class Curtain:
         """Take the hidden volumes out of the scene."""
         for part in self._parts.values():
             slicer.mrmlScene.RemoveNode(part)
-        self.forget()
+        self._parts.clear()
 
-    def forget(self) -> None:
-        """Let go of the nodes of a scene that closes."""
+    def close_scene(self) -> None:
+        """Release the nodes of a scene that closes."""
         self._parts.clear()
 
 
@@ -61,7 +61,7 @@ def _part(
     kept[2 - axis] = slice(first, first + count)
     voxels = slicer.util.arrayFromVolume(volume)[tuple(kept)]
     if part is None or part.GetClassName() != volume.GetClassName():
-        part = hidden_volume("Curtain", voxels, volume)
+        part = hidden_volume("Swipe", voxels, volume)
     else:
         slicer.util.updateVolumeFromArray(part, voxels)
     start, to_ras = [0.0, 0.0, 0.0, 1.0], vtk.vtkMatrix4x4()

@@ -1,4 +1,4 @@
-"""The curtain between the sources and the fused volume, in the images that Slicer's slice logics compose."""
+"""Swipe from the sources to the fused volume, in the images that Slicer's slice logics compose."""
 
 from collections.abc import Callable
 
@@ -60,7 +60,7 @@ def test_the_fused_volume_covers_the_left_part_of_every_view(
         assert left.size / (left.size + right.size) == pytest.approx(0.25, abs=0.06)
 
 
-def test_the_curtain_moves_and_leaves_nothing_when_it_is_open(
+def test_the_swipe_moves_and_leaves_nothing_when_all_of_the_fused_volume_shows(
     application: Application, scene: slicer.vtkMRMLScene, sources: tuple, fused: slicer.vtkMRMLVolumeNode
 ) -> None:
     tools = ReadingTools()
@@ -69,15 +69,15 @@ def test_the_curtain_moves_and_leaves_nothing_when_it_is_open(
     for share in (0.75, 0.0, 0.5):
         tools.set_swipe(fused, share)
         assert columns_of(application, "Red", FUSED).size / everything.size == pytest.approx(share, abs=0.1)
-    curtains = slicer.util.getNodesByClass("vtkMRMLVectorVolumeNode")[1:]
-    assert [each.GetName() for each in curtains] == ["Curtain"] * 2  # one across, one from front to back
-    assert all(each.GetHideFromEditors() and not each.GetSaveWithScene() for each in curtains)
+    parts = slicer.util.getNodesByClass("vtkMRMLVectorVolumeNode")[1:]
+    assert [each.GetName() for each in parts] == ["Swipe"] * 2  # one across, one from front to back
+    assert all(each.GetHideFromEditors() and not each.GetSaveWithScene() for each in parts)
     tools.set_swipe(fused, 1.0)
     np.testing.assert_array_equal(columns_of(application, "Red", FUSED), everything)
     assert slicer.util.getNodesByClass("vtkMRMLVectorVolumeNode") == [fused]
 
 
-def test_a_grey_volume_takes_the_place_of_a_coloured_one_behind_the_curtain(
+def test_a_grey_volume_takes_the_place_of_a_coloured_one_in_the_swipe(
     application: Application, sources: tuple, fused: slicer.vtkMRMLVolumeNode, add_even: Callable
 ) -> None:
     tools, grey = ReadingTools(), add_even("Grey", 30)
@@ -87,7 +87,7 @@ def test_a_grey_volume_takes_the_place_of_a_coloured_one_behind_the_curtain(
     assert not columns_of(application, "Red", FUSED).size
 
 
-def test_the_sliders_of_the_panel_fade_and_draw_the_curtain(
+def test_the_sliders_of_the_panel_fade_and_swipe(
     application: Application,
     scene: slicer.vtkMRMLScene,
     panel: FusionPanel,
@@ -104,4 +104,4 @@ def test_the_sliders_of_the_panel_fade_and_draw_the_curtain(
     np.testing.assert_array_equal(columns_of(application, "Red", OVERLAY), overlay)
     scene.RemoveNode(fused)
     assert columns_of(application, "Red", OVERLAY).size > overlay.size
-    assert scene.GetFirstNodeByName("Curtain") is None
+    assert scene.GetFirstNodeByName("Swipe") is None
