@@ -24,13 +24,13 @@ import torch
 from scipy import stats
 from torch import Tensor, nn
 
-from volfuse.classical.windows import gaussian_mean
 from volfuse.data.phantoms import head_phantom
 from volfuse.label.activelearning.finetuning import FineTuning, TrainingCase, fine_tune
 from volfuse.label.activelearning.publishing import own_loss
 from volfuse.label.activelearning.scores import appearance, disagreement, quality
 from volfuse.label.activelearning.strategies import STRATEGIES, CaseScores
 from volfuse.models import Bundle, bundles, find
+from volfuse.numerics.windows import gaussian_mean
 
 RULES = ("average", "maximum", "laplacian")
 SIZE = 64

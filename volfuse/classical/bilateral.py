@@ -15,8 +15,8 @@ from torch import Tensor
 
 from volfuse.classical.rule import FusionRule
 from volfuse.classical.selection import winners
-from volfuse.classical.windows import box_mean, gaussian_mean
 from volfuse.numerics.sobel import sobel
+from volfuse.numerics.windows import box_mean, gaussian_mean
 
 SPATIAL_SIGMA, RANGE_SIGMA = 3.0, 0.05
 WINDOW_RADIUS = 9  # three spatial sigmas

@@ -6,12 +6,12 @@ All constants are the paper's.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from volfuse.classical.rule import FusionRule
 from volfuse.classical.selection import winners
-from volfuse.classical.windows import box_mean, gaussian_mean
+from volfuse.numerics.laplacian import laplacian
+from volfuse.numerics.windows import box_mean, gaussian_mean
 
 BASE_RADIUS = 15
 SALIENCY_SIGMA, SALIENCY_RADIUS = 5.0, 5
@@ -38,11 +38,7 @@ class GuidedFilterFusion(FusionRule):
 
 def saliency(images: Tensor) -> Tensor:
     """Gaussian mean of the magnitude of the Laplacian, (B, N, H, W) -> (B, N, H, W)."""
-    padded = F.pad(images, (1, 1, 1, 1), mode="replicate")
-    vertical = padded[..., :-2, 1:-1] + padded[..., 2:, 1:-1]
-    horizontal = padded[..., 1:-1, :-2] + padded[..., 1:-1, 2:]
-    laplacian = vertical + horizontal - 4 * images
-    return gaussian_mean(laplacian.abs(), SALIENCY_SIGMA, SALIENCY_RADIUS)
+    return gaussian_mean(laplacian(images).abs(), SALIENCY_SIGMA, SALIENCY_RADIUS)
 
 
 def guided_filter(guide: Tensor, images: Tensor, radius: int, epsilon: float) -> Tensor:

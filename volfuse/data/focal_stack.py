@@ -11,7 +11,7 @@ from monai.transforms import MapTransform
 from monai.transforms.traits import RandomizableTrait
 from torch import Tensor
 
-from volfuse.classical.windows import gaussian_mean
+from volfuse.numerics.windows import gaussian_mean
 
 # Blurs that are computed between one focal plane and the next; pixels in between mix the two nearest.
 _STEPS = 4

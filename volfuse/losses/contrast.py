@@ -5,7 +5,7 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from volfuse.metrics.arithmetic import safe_sqrt
+from volfuse.numerics.arithmetic import safe_sqrt
 
 Mode = Literal["match", "maximize"]
 WINDOW = 7

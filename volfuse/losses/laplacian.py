@@ -3,6 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from volfuse.numerics.laplacian import laplacian
+
 
 def laplacian_loss(fused: Tensor, sources: Tensor) -> Tensor:
     r"""Mean squared difference of positive Laplacians to the largest of the sources.
@@ -19,7 +21,7 @@ def laplacian_loss(fused: Tensor, sources: Tensor) -> Tensor:
     Returns:
         A scalar, 0 or more; 0 if the fused image has the largest positive Laplacian everywhere.
     """
-    return F.mse_loss(_positive_laplacian(fused), _positive_laplacian(sources).amax(dim=1, keepdim=True))
+    return F.mse_loss(laplacian(fused).relu(), laplacian(sources).relu().amax(dim=1, keepdim=True))
 
 
 class LaplacianLoss(nn.Module):
@@ -28,10 +30,3 @@ class LaplacianLoss(nn.Module):
     def forward(self, fused: Tensor, sources: Tensor) -> Tensor:
         """See :func:`laplacian_loss`."""
         return laplacian_loss(fused, sources)
-
-
-def _positive_laplacian(images: Tensor) -> Tensor:
-    padded = F.pad(images, (1, 1, 1, 1), mode="replicate")
-    rows = padded[..., :-2, 1:-1] + padded[..., 2:, 1:-1]
-    columns = padded[..., 1:-1, :-2] + padded[..., 1:-1, 2:]
-    return (rows + columns - 4 * images).relu()

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from volfuse.losses.composite import WeightedSumLoss
 from volfuse.metrics import METRICS
-from volfuse.metrics.arithmetic import safe_sqrt
+from volfuse.numerics.arithmetic import safe_sqrt
 from volfuse.numerics.sobel import sobel
 
 

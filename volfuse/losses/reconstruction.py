@@ -1,11 +1,9 @@
 """Give an image back as it was: the loss of auto-encoders."""
 
-import torch.nn.functional as F
-from monai.metrics.regression import compute_ssim_and_cs
 from torch import Tensor, nn
 
 from volfuse.losses.composite import WeightedSumLoss
-from volfuse.metrics.structural import SCALE_WEIGHTS, WINDOW_SIZE
+from volfuse.numerics.ssim import SCALE_WEIGHTS, ssim_by_scale
 
 
 def multiscale_ssim_loss(fused: Tensor, sources: Tensor) -> Tensor:
@@ -25,17 +23,8 @@ def multiscale_ssim_loss(fused: Tensor, sources: Tensor) -> Tensor:
     Returns:
         A scalar in 0..1; 0 if the fused image equals every source.
     """
-    fused = fused.expand_as(sources).contiguous()
-    similarity = sources.new_ones(())
-    coarsest = len(SCALE_WEIGHTS) - 1
-    for scale, weight in enumerate(SCALE_WEIGHTS):
-        if scale:
-            fused, sources = F.avg_pool2d(fused, 2), F.avg_pool2d(sources, 2)
-        window = [min(WINDOW_SIZE, *fused.shape[2:])] * 2
-        whole, structure = compute_ssim_and_cs(fused, sources, 2, kernel_size=window, kernel_sigma=(1.5, 1.5))
-        factor = (whole if scale == coarsest else structure).mean(dim=(2, 3))
-        similarity = similarity * ((1 + factor) / 2) ** weight
-    return 1 - similarity.mean()
+    factors = (1 + ssim_by_scale(fused, sources)) / 2
+    return 1 - (factors ** factors.new_tensor(SCALE_WEIGHTS)).prod(dim=-1).mean()
 
 
 class MultiScaleSSIMLoss(nn.Module):

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from volfuse.metrics.arithmetic import safe_sqrt
 from volfuse.metrics.inputs import grey_levels, is_published, prepare
+from volfuse.numerics.arithmetic import safe_sqrt
 
 
 def standard_deviation(fused: Tensor, sources: Tensor) -> Tensor:

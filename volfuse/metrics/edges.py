@@ -3,12 +3,12 @@
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from volfuse.metrics.arithmetic import safe_ratio, safe_sqrt
 from volfuse.metrics.correlation import pearson
 from volfuse.metrics.inputs import prepare
+from volfuse.numerics.arithmetic import safe_ratio, safe_sqrt
+from volfuse.numerics.laplacian import laplacian
 from volfuse.numerics.sobel import sobel
 
 
@@ -120,7 +120,7 @@ def edge_preservation_index(fused: Tensor, sources: Tensor) -> Tensor:
 def edge_preservation_index_per_source(fused: Tensor, sources: Tensor) -> Tensor:
     """:func:`edge_preservation_index` with every source: (B, 1, H, W) and (B, N, H, W) give (B, N)."""
     fused, sources = prepare(fused, sources)
-    return pearson(_laplacian(fused), _laplacian(sources))
+    return pearson(laplacian(fused), laplacian(sources))
 
 
 def edge_preservation_index_to_first(fused: Tensor, sources: Tensor) -> Tensor:
@@ -153,10 +153,3 @@ def _relative(strength: Tensor, fused_strength: Tensor) -> Tensor:
     """The weaker over the stronger edge; 1 where there is neither."""
     weaker = torch.minimum(strength, fused_strength)
     return safe_ratio(weaker, torch.maximum(strength, fused_strength), otherwise=1)
-
-
-def _laplacian(images: Tensor) -> Tensor:
-    padded = F.pad(images, (1, 1, 1, 1), mode="replicate")
-    across_columns = padded[..., 1:-1, :-2] + padded[..., 1:-1, 2:]
-    across_rows = padded[..., :-2, 1:-1] + padded[..., 2:, 1:-1]
-    return across_columns + across_rows - 4 * images

@@ -6,16 +6,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from volfuse.metrics.arithmetic import safe_ratio, safe_sqrt
 from volfuse.metrics.inputs import prepare
-from volfuse.metrics.structural import SCALE_WEIGHTS, WINDOW_SIZE
-from volfuse.metrics.windows import gaussian, local_mean
+from volfuse.numerics.arithmetic import safe_ratio, safe_sqrt
+from volfuse.numerics.ssim import SCALE_WEIGHTS, SIGMA, WINDOW_SIZE
+from volfuse.numerics.windows import gaussian_weights, inner_mean
 
 SCALES = 3
 PIXELS = WINDOW_SIZE**2
 BORDER = WINDOW_SIZE // 2
 UNIFORM = torch.full((WINDOW_SIZE,), 1 / WINDOW_SIZE, dtype=torch.float64)
-GAUSSIAN = gaussian(WINDOW_SIZE, 1.5)
+GAUSSIAN = gaussian_weights(WINDOW_SIZE, SIGMA)
 STABILITY = (0.03 * 255) ** 2
 
 
@@ -61,7 +61,7 @@ class DesiredStructure:
         self.sources = _continued(_halved(sources))
         # A source whose structure is drowned by another's is asked for amplified; beyond four times it is noise.
         self.shares = _shares(255 * self.sources).clamp(max=4)
-        self.means = local_mean(self.sources, GAUSSIAN)
+        self.means = inner_mean(self.sources, GAUSSIAN)
         covariances = _covariances(self.sources, GAUSSIAN)
         self.variance = torch.einsum("bkyx,blyx,bklyx->byx", self.shares, self.shares, covariances)[:, None]
 
@@ -81,15 +81,15 @@ class DesiredStructure:
             (B, 1, H / 2, W / 2), rounded up; exact but for five rows and columns at the border.
         """
         fused = _continued(_halved(fused))
-        mean = local_mean(fused, GAUSSIAN)
-        variance = (local_mean(fused.square(), GAUSSIAN) - mean.square()).clamp(min=0)
-        covariances = local_mean(fused * self.sources, GAUSSIAN) - mean * self.means
+        mean = inner_mean(fused, GAUSSIAN)
+        variance = (inner_mean(fused.square(), GAUSSIAN) - mean.square()).clamp(min=0)
+        covariances = inner_mean(fused * self.sources, GAUSSIAN) - mean * self.means
         covariance = (self.shares * covariances).sum(dim=1, keepdim=True)
         whole = self.variance + variance + STABILITY / 255**2
         similarity = (2 * covariance + STABILITY / 255**2) / whole
         offset = similarity * mean - (self.shares * self.means).sum(dim=1, keepdim=True)
         parts = 2 * torch.cat([self.shares, -similarity, offset], dim=1) / whole
-        spread = local_mean(F.pad(parts, (2 * BORDER,) * 4), GAUSSIAN)
+        spread = inner_mean(F.pad(parts, (2 * BORDER,) * 4), GAUSSIAN)
         images = torch.cat([self.sources, fused, torch.ones_like(fused)], dim=1)
         return (images * spread).sum(dim=1, keepdim=True)[..., BORDER:-BORDER, BORDER:-BORDER]
 
@@ -118,10 +118,10 @@ def _shares(sources: Tensor) -> Tensor:
 
 def _covariances(images: Tensor, window: Tensor) -> Tensor:
     """(B, N, H, W) -> (B, N, N, H - 10, W - 10)."""
-    means = local_mean(images, window)
+    means = inner_mean(images, window)
     products = (images[:, :, None] * images[:, None]).flatten(1, 2)
     return (
-        local_mean(products, window).unflatten(1, (images.shape[1], -1)) - means[:, :, None] * means[:, None]
+        inner_mean(products, window).unflatten(1, (images.shape[1], -1)) - means[:, :, None] * means[:, None]
     )
 
 

@@ -21,8 +21,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from volfuse.metrics import feature_maps
-from volfuse.metrics.arithmetic import safe_ratio
 from volfuse.metrics.inputs import grey_levels, prepare
+from volfuse.numerics.arithmetic import safe_ratio
 
 WINDOW = 3
 PIXELS = WINDOW**2

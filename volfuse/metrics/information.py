@@ -14,8 +14,8 @@ import math
 import torch
 from torch import Tensor
 
-from volfuse.metrics.arithmetic import safe_ratio
 from volfuse.metrics.inputs import GREY_LEVELS, grey_levels, prepare, working_precision
+from volfuse.numerics.arithmetic import safe_ratio
 
 
 def entropy(fused: Tensor, sources: Tensor) -> Tensor:

@@ -1,15 +1,9 @@
 """Structural similarity to the sources."""
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from volfuse.metrics.inputs import is_published, prepare
-from volfuse.metrics.windows import gaussian, local_moments
-
-WINDOW_SIZE = 11
-SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""Weights of the scales, finest first (Wang, Simoncelli and Bovik 2003)."""
+from volfuse.numerics.ssim import SCALE_WEIGHTS, WINDOW_SIZE, ssim, ssim_by_scale
 
 
 def structural_similarity_per_source(fused: Tensor, sources: Tensor) -> Tensor:
@@ -24,8 +18,7 @@ def structural_similarity_per_source(fused: Tensor, sources: Tensor) -> Tensor:
     eq. 13). Range -1..1, identical inputs give 1. Public faults: images of 0..255 with the constants of 0..1.
     """
     fused, sources = prepare(fused, sources, minimum_size=WINDOW_SIZE)
-    luminance, structure = _similarities(fused, sources)
-    return (luminance * structure).mean(dim=(2, 3))
+    return ssim(fused, sources)
 
 
 def structural_similarity(fused: Tensor, sources: Tensor, *, convention: str = "reference") -> Tensor:
@@ -58,25 +51,6 @@ def multiscale_structural_similarity(fused: Tensor, sources: Tensor) -> Tensor:
     inputs give 1. What FusionMamba's tables call MS-SSIM is
     :func:`~volfuse.metrics.multi_exposure_structural_similarity`.
     """
-    coarsest = len(SCALE_WEIGHTS) - 1
-    fused, sources = prepare(fused, sources, minimum_size=WINDOW_SIZE * 2**coarsest)
-    similarity = torch.ones((), dtype=fused.dtype, device=fused.device)
-    for scale, weight in enumerate(SCALE_WEIGHTS):
-        luminance, structure = _similarities(fused, sources)
-        factor = structure if scale < coarsest else luminance * structure
-        similarity = similarity * factor.mean(dim=(2, 3)).clamp(min=1e-12) ** weight
-        fused, sources = F.avg_pool2d(fused, 2), F.avg_pool2d(sources, 2)
-    return similarity.mean(dim=1)
-
-
-def _similarities(fused: Tensor, sources: Tensor) -> tuple[Tensor, Tensor]:
-    """The two factors of SSIM as maps (B, N, H - 10, W - 10)."""
-    moments = local_moments(fused, sources, gaussian(WINDOW_SIZE, 1.5))
-    luminance_constant, structure_constant = 0.01**2, 0.03**2
-    luminance = (2 * moments.first_mean * moments.second_mean + luminance_constant) / (
-        moments.first_mean**2 + moments.second_mean**2 + luminance_constant
-    )
-    structure = (2 * moments.covariance + structure_constant) / (
-        moments.first_variance + moments.second_variance + structure_constant
-    )
-    return luminance, structure
+    fused, sources = prepare(fused, sources, minimum_size=WINDOW_SIZE * 2 ** (len(SCALE_WEIGHTS) - 1))
+    factors = ssim_by_scale(fused, sources).clamp(min=1e-12)
+    return (factors ** factors.new_tensor(SCALE_WEIGHTS)).prod(dim=-1).mean(dim=1)

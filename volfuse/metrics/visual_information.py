@@ -17,9 +17,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from volfuse.metrics.arithmetic import safe_ratio
 from volfuse.metrics.inputs import prepare
-from volfuse.metrics.windows import gaussian, local_mean, local_moments
+from volfuse.numerics.arithmetic import safe_ratio
+from volfuse.numerics.windows import gaussian_weights, inner_mean, local_moments
 
 WINDOW_SIZES = (17, 9, 5, 3)
 MINIMUM_SIZE = 41  # leaves one window at the coarsest scale
@@ -77,9 +77,9 @@ def visual_information_fidelity_for_fusion(fused: Tensor, sources: Tensor) -> Te
 def _scales(fused: Tensor, sources: Tensor, eye_noise: float) -> Iterator[ScaleInformation]:
     fused, sources = 255 * fused, 255 * sources
     for size in WINDOW_SIZES:
-        window = gaussian(size, size / 5)
+        window = gaussian_weights(size, size / 5)
         if size != WINDOW_SIZES[0]:
-            fused, sources = (local_mean(images, window)[..., ::2, ::2] for images in (fused, sources))
+            fused, sources = (inner_mean(images, window)[..., ::2, ::2] for images in (fused, sources))
         moments = local_moments(fused, sources, window)
         variance = moments.second_variance.where(moments.second_variance > NO_VARIANCE, 0)
         related = (variance > 0) & (moments.first_variance > NO_VARIANCE) & (moments.covariance > 0)

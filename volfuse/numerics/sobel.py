@@ -1,4 +1,4 @@
-"""Small linear filters that losses, metrics and networks share."""
+"""The Sobel operator: how steep an image is along its columns and along its rows."""
 
 import torch
 import torch.nn.functional as F

@@ -10,7 +10,7 @@ from scipy.ndimage import laplace, sobel, uniform_filter
 from volfuse.classical import GuidedFilterFusion, JointBilateralGradientEnergy
 from volfuse.classical.bilateral import joint_bilateral_filter, local_gradient_energy
 from volfuse.classical.guided import guided_filter, saliency
-from volfuse.classical.windows import box_mean, gaussian_mean
+from volfuse.numerics.windows import box_mean, gaussian_mean
 
 
 def random_image(seed, *shape):
@@ -26,22 +26,6 @@ def plain_mean(image, radius, weigh=lambda distance: 1.0):
         weights = np.outer([weigh(r - row) for r in rows], [weigh(c - column) for c in columns])
         result[row, column] = (image[np.ix_(rows, columns)] * weights).sum() / weights.sum()
     return result
-
-
-@pytest.mark.parametrize("radius", [1, 3, 20])
-def test_box_mean_is_the_mean_of_the_pixels_inside(radius):
-    image = random_image(0, 9, 14)
-    np.testing.assert_allclose(box_mean(image, radius), plain_mean(image.numpy(), radius), atol=1e-12)
-
-
-def test_gaussian_mean_of_a_point_is_the_kernel():
-    image = torch.zeros(21, 21, dtype=torch.float64)
-    image[10, 10] = 1
-    distance = torch.arange(-5, 6, dtype=torch.float64)
-    kernel = torch.exp(-(distance**2) / 8)
-    expected = torch.outer(kernel, kernel) / kernel.sum() ** 2
-    torch.testing.assert_close(gaussian_mean(image, 2.0, 5)[5:16, 5:16], expected)
-    assert gaussian_mean(image, 2.0, 5)[4].abs().sum() == 0
 
 
 def test_guided_filter_agrees_with_scipy_away_from_the_border():

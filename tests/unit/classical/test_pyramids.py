@@ -7,7 +7,6 @@ import torch
 from scipy.ndimage import convolve1d
 
 from volfuse.classical import LaplacianPyramid, WaveletMaximum
-from volfuse.classical.laplacian import expand, reduce
 from volfuse.classical.selection import strongest
 
 KERNEL = np.array([1, 4, 6, 4, 1]) / 16
@@ -29,16 +28,6 @@ def expand_with_scipy(image, shape):
     spread, mask = np.zeros(shape), np.zeros(shape)
     spread[::2, ::2], mask[::2, ::2] = image, 1
     return blur(spread) / blur(mask)
-
-
-@pytest.mark.parametrize("shape", [(16, 16), (17, 12), (1, 9), (2, 2)], ids=str)
-def test_reduce_and_expand_agree_with_scipy(shape):
-    image = sources_of(0, *shape)
-    coarse = reduce(torch.from_numpy(image))
-    np.testing.assert_allclose(coarse, reduce_with_scipy(image), atol=1e-12)
-    np.testing.assert_allclose(
-        expand(coarse, torch.Size(shape)), expand_with_scipy(coarse.numpy(), shape), atol=1e-12
-    )
 
 
 @pytest.mark.parametrize(("base", "combine"), [("max", np.max), ("mean", np.mean)])

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from volfuse.metrics import METRICS
-from volfuse.metrics.structural import WINDOW_SIZE
 from volfuse.numerics.sobel import sobel
+from volfuse.numerics.ssim import ssim
 
 MOST_SLICES = 16
 """Slices of a case that are looked at: scoring a folder must not take longer than fusing it."""
@@ -53,11 +53,8 @@ def disagreement(fused: Sequence[Tensor]) -> float:
     Args:
         fused: per model (B, 1, H, W), values 0..1. Fewer than two give 0.
     """
-    height, width = fused[0].shape[-2:]
-    enlarge = max(1, -(-WINDOW_SIZE // min(height, width)))  # SSIM needs a whole window
-    larger = [F.interpolate(image, scale_factor=enlarge) for image in fused]
-    similarities = [METRICS["ssim_first"](a, b.expand(-1, 2, -1, -1)) for a, b in combinations(larger, 2)]
-    return 1 - fmean(value.mean().item() for value in similarities) if similarities else 0.0
+    similarities = [ssim(first, second).mean().item() for first, second in combinations(fused, 2)]
+    return 1 - fmean(similarities) if similarities else 0.0
 
 
 def appearance(sources: Tensor, regions: int = 4) -> list[float]:
