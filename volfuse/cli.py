@@ -12,7 +12,7 @@ from rich.table import Table
 
 from volfuse import __version__
 from volfuse.console import Verbose, one_sentence, out, progress_bar
-from volfuse.errors import FusionError
+from volfuse.errors import missing_package
 from volfuse.models import DEFAULT_MODEL, catalogue, find
 from volfuse.paths import check_paths
 from volfuse.registration.cli import register as register_command
@@ -194,9 +194,7 @@ def evaluate(
             from volfuse.evaluation.report import evaluate as write_report
             from volfuse.evaluation.selection import select
         except ModuleNotFoundError as error:
-            raise FusionError(
-                f"{error.name} is missing; install it with: pip install 'volfuse[evaluate]'"
-            ) from error
+            raise missing_package(error.name, "evaluate") from error
 
         selection = select(pairs, split, _names(models), _names(tasks), _names(metrics), convention.value)
         command = shlex.join(["volfuse", *sys.argv[1:]])

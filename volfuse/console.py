@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from volfuse.errors import FusionError
+from volfuse.errors import TOO_LITTLE_MEMORY, FusionError
 
 _BAD_INPUT = 2
 
@@ -47,5 +47,5 @@ def one_sentence(verbose: bool) -> Iterator[None]:
         err.print(f"Error: {error}", soft_wrap=True, highlight=False, markup=False)
         raise typer.Exit(_BAD_INPUT) from error
     except MemoryError as error:
-        err.print("Error: There is too little memory for these images; close other programs or crop them.")
+        err.print(f"Error: {TOO_LITTLE_MEMORY}")
         raise typer.Exit(_BAD_INPUT) from error

@@ -1,4 +1,9 @@
-"""What a fusion can end with besides a fused image."""
+"""What a fusion can end with besides a fused image, and the sentences that more than one room says."""
+
+from collections.abc import Iterable
+
+TOO_LITTLE_MEMORY = "There is too little memory for these images; close other programs or crop them."
+"""What every front end says to a ``MemoryError``."""
 
 
 class FusionError(ValueError):
@@ -10,3 +15,16 @@ class FusionError(ValueError):
 
 class FusionCancelled(Exception):  # noqa: N818 - a decision of the user, not an error
     """The user stopped the fusion; nothing was written."""
+
+    def __init__(self) -> None:
+        super().__init__("The fusion was stopped.")
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> FusionError:
+    """Return the error for a ``name`` that is none of the ``known`` ones of its ``kind``."""
+    return FusionError(f"There is no {kind} '{name}'; choose from: {', '.join(known)}.")
+
+
+def missing_package(name: str | None, extra: str) -> FusionError:
+    """Return the error for a package that an ``extra`` of volfuse installs."""
+    return FusionError(f"{name} is missing; install it with: pip install 'volfuse[{extra}]'")

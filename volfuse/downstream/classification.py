@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from volfuse.errors import FusionError
+from volfuse.errors import FusionError, missing_package
 
 try:
     from sklearn.linear_model import LogisticRegression
@@ -19,9 +19,7 @@ try:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 except ModuleNotFoundError as error:
-    raise FusionError(
-        f"{error.name} is missing; install it with: pip install 'volfuse[downstream]'"
-    ) from error
+    raise missing_package(error.name, "downstream") from error
 
 
 @dataclass(frozen=True)

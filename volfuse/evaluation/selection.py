@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from volfuse.data import paired_datalist
-from volfuse.errors import FusionError
+from volfuse.errors import FusionError, unknown_name
 from volfuse.metrics import METRICS, Metric
 from volfuse.models import Model, catalogue
 
@@ -111,7 +111,7 @@ def find_pairs(dataset_dir: Path, split: str = "test", tasks: Collection[str] = 
 
 def _look_up(kind: str, names: Collection[str], known: Mapping[str, _Item]) -> tuple[_Item, ...]:
     if unknown := [name for name in names if name not in known]:
-        raise FusionError(f"There is no {kind} '{unknown[0]}'; choose from: {', '.join(known)}.")
+        raise unknown_name(kind, unknown[0], known)
     return tuple(known[name] for name in dict.fromkeys(names or known))
 
 

@@ -88,7 +88,7 @@ class FusionInferer(Inferer):
         try:
             while done < total:
                 if self.should_stop and self.should_stop():
-                    raise FusionCancelled("The fusion was stopped.")
+                    raise FusionCancelled
                 batch = slices[done : done + batch_size].to(device)
                 try:
                     result = self._fuse_batch(batch, network, *args, **kwargs)

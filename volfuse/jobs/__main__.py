@@ -17,7 +17,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TextIO
 
-from volfuse.errors import FusionCancelled, FusionError
+from volfuse.errors import TOO_LITTLE_MEMORY, FusionCancelled, FusionError
 from volfuse.jobs.messages import FusionRequest, JobEvent
 
 _logger = logging.getLogger("volfuse.jobs")
@@ -103,7 +103,7 @@ def _sentence(error: Exception) -> str:
         case ModuleNotFoundError():
             return f"The Python package {error.name} is missing; install it and try again."
         case MemoryError():
-            return "There is too little memory for these images; close other programs or crop them."
+            return TOO_LITTLE_MEMORY
     return (
         f"The fusion failed unexpectedly ({type(error).__name__}); "
         "try again, and report the log if it happens again."

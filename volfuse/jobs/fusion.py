@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 import torch
 
-from volfuse.errors import FusionCancelled, FusionError
+from volfuse.errors import FusionCancelled
 from volfuse.fusion.pipeline import FusedCase, FusionOptions, FusionPipeline, timed
 from volfuse.imaging import Limit, Window, write_image
 from volfuse.jobs.messages import FusionRequest, JobEvent
-from volfuse.metrics import METRICS
+from volfuse.metrics import METRICS, find_metric
 from volfuse.paths import check_paths
 
 _logger = logging.getLogger(__name__)
@@ -61,8 +61,8 @@ def run(
         FusionCancelled: when ``should_stop`` says so; no file is left.
     """
     check_paths([Path(source) for source in request.sources], Path(request.output))
-    if unknown := [name for name in request.metrics if name not in METRICS]:
-        raise FusionError(f"There is no metric '{unknown[0]}'; choose from: {', '.join(METRICS)}.")
+    for name in request.metrics:
+        find_metric(name)  # refused before the work
     seconds: dict[str, float] = {}
     try:
         with timed(seconds, "load"):
@@ -74,7 +74,7 @@ def run(
         with timed(seconds, "measure"):
             metrics = measure(case, request.metrics, Progress(report, job, "measure"), should_stop)
         if should_stop():
-            raise FusionCancelled("The fusion was stopped.")
+            raise FusionCancelled
         with timed(seconds, "write"):
             contributions = _write_contributions(case, request)
             output = write_image(case.image, request.output, compress=False)
@@ -115,7 +115,7 @@ def measure(
     values: dict[str, list[float]] = {name: [] for name in metrics}
     for done, index in enumerate(shown):
         if should_stop():
-            raise FusionCancelled("The fusion was stopped.")
+            raise FusionCancelled
         for name in list(values):
             try:
                 values[name].append(METRICS[name](fused[None, ..., index], sources[None, ..., index]).item())

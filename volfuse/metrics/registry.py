@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from volfuse.errors import unknown_name
 from volfuse.metrics import (
     contrast,
     correlation,
@@ -119,11 +120,11 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
 
 
 def find_metric(name: str) -> Metric:
-    """The metric with this name.
+    """Return the metric with this name.
 
     Raises:
-        ValueError: no metric has this name.
+        FusionError: if there is none.
     """
     if name not in METRICS:
-        raise ValueError(f"no metric is called {name!r}; choose one of {', '.join(METRICS)}.")
+        raise unknown_name("metric", name, METRICS)
     return METRICS[name]

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from volfuse.errors import FusionError
+from volfuse.errors import unknown_name
 from volfuse.models.bundle import bundles
 from volfuse.models.rule import rules
 
@@ -72,5 +72,5 @@ def find(name: str) -> Model:
     """
     known = catalogue()
     if name not in known:
-        raise FusionError(f"There is no model '{name}'; choose one of: {', '.join(known)}.")
+        raise unknown_name("model", name, known)
     return known[name]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from volfuse.errors import FusionError
+from volfuse.errors import FusionError, missing_package
 from volfuse.registration.similarity import normalised_mutual_information
 
 # What a user calls a stage, and what ANTs calls it, in the only order that makes sense.
@@ -132,9 +132,7 @@ def import_ants() -> ModuleType:
     try:
         return import_module("ants")  # slow to import, and not everybody has it
     except ImportError as error:
-        raise FusionError(
-            "ANTs is missing; install it with: pip install 'volfuse[registration]', or give landmarks."
-        ) from error
+        raise FusionError(f"{missing_package('ANTs', 'registration')}, or give landmarks.") from error
 
 
 def _to_ants(ants: ModuleType, image: sitk.Image) -> Any:

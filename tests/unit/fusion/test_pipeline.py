@@ -177,7 +177,7 @@ def test_the_number_of_sources_must_fit(pipeline: FusionPipeline, mr_file: Path)
 
 
 def test_unknown_models_and_devices_are_refused() -> None:
-    with pytest.raises(FusionError, match=r"^There is no model 'nonet'; choose one of: .*lightfusionnet"):
+    with pytest.raises(FusionError, match=r"^There is no model 'nonet'; choose from: .*lightfusionnet"):
         FusionPipeline("nonet")
     with pytest.raises(
         FusionError, match=r"^The device 'cuda:99' is not available here; use 'auto' or 'cpu'\.$"

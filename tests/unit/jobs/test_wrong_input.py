@@ -13,7 +13,7 @@ from volfuse.jobs import FusionRequest, FusionWorker
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"model": "nonet"}, "There is no model 'nonet'; choose one of: "),
+        ({"model": "nonet"}, "There is no model 'nonet'; choose from: "),
         ({"sources": ("no.nrrd", "no.nrrd")}, "no.nrrd does not exist; check the path."),
         ({"windows": ("brain",)}, "'brain' is no intensity window; use one of "),
         (

@@ -79,7 +79,7 @@ def test_two_handlers_keep_their_values_apart(batches):
 def test_unknown_metric_is_refused_with_the_choices():
     with pytest.raises(ValueError) as refusal:
         FusionMetric(metric="psnr")
-    assert str(refusal.value).startswith("no metric is called 'psnr'; choose one of en, sd, sf,")
+    assert str(refusal.value).startswith("There is no metric 'psnr'; choose from: en, sd, sf,")
 
 
 def test_unknown_convention_is_refused_at_construction():

@@ -16,7 +16,7 @@ from monailabel.interfaces.exception import MONAILabelException
 from pydantic import ValidationError
 from starlette.background import BackgroundTask
 
-from volfuse.errors import FusionError
+from volfuse.errors import TOO_LITTLE_MEMORY, FusionError
 from volfuse.label.application import FusionApp
 from volfuse.label.cases import suffix_of
 from volfuse.label.datastore import PairedDatastore
@@ -116,7 +116,7 @@ async def answer_invalid(_request: Request, error: RequestValidationError) -> JS
 
 async def answer_short_of_memory(_request: Request, _error: MemoryError) -> JSONResponse:
     """Answer 413: these images are too large for this computer."""
-    return JSONResponse({"detail": "There is too little memory for these images; crop them."}, 413)
+    return JSONResponse({"detail": TOO_LITTLE_MEMORY}, 413)
 
 
 ERRORS = {
