@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from monailabel.interfaces.tasks.train import TrainTask
 
 from volfuse import __version__
 from volfuse.errors import FusionError
-from volfuse.label.datastore import PairedDatastore
+from volfuse.label.datastore import PairedDatastore, paired
 from volfuse.label.hold_out import hold_out
 from volfuse.label.infer import FusionBatch, FusionTask
 from volfuse.label.layout import Layout
@@ -67,8 +67,11 @@ class FusionApp(MONAILabelApp):
     def init_scoring_methods(self) -> dict[str, ScoringMethod]:
         return scoring_methods()
 
-    def init_batch_infer(self) -> Callable:
+    def init_batch_infer(self) -> FusionBatch:
         return FusionBatch()
+
+    def datastore(self) -> PairedDatastore:
+        return paired(super().datastore())
 
     def take_up_new_models(self) -> None:
         """Offer what other processes have published since."""
@@ -77,7 +80,8 @@ class FusionApp(MONAILabelApp):
 
     def info(self) -> dict[str, Any]:
         self.take_up_new_models()
-        return super().info() | {"modalities": list(self.datastore().modalities)}
+        facts: dict[str, Any] = super().info()
+        return facts | {"modalities": list(self.datastore().modalities)}
 
     def infer(self, request: Mapping[str, Any], datastore: Datastore | None = None) -> dict[str, Any]:
         """Fuse a known case, or the two files of a session.
@@ -92,13 +96,14 @@ class FusionApp(MONAILabelApp):
         """
         self.take_up_new_models()
         task = self._infers.get(request["model"])
-        if task is None:
+        if not isinstance(task, FusionTask):
             raise FusionError("There is no such model; ask /info/ for the list.")
-        datastore = datastore or self.datastore()
-        files = request.get("files") or datastore.pair(request["image"]).files
+        store = paired(datastore) if datastore else self.datastore()
+        files = request.get("files") or store.pair(request["image"]).files
         file, facts = task({**request, "files": files})
+        answer = {"file": file, "label": request.get("image"), "tag": request["model"], "params": facts}
         if request.get("save_label"):
-            datastore.save_label(request["image"], file, request["model"], {})
+            store.save_label(request["image"], file, request["model"], {})
             shutil.rmtree(Path(file).parent)
-            file = None
-        return {"file": file, "label": request.get("image"), "tag": request["model"], "params": facts}
+            answer["file"] = None
+        return answer

@@ -3,7 +3,7 @@
 import json
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.exception import MONAILabelError, MONAILabelException
@@ -14,7 +14,7 @@ from volfuse.label.layout import Layout
 from volfuse.label.verdicts import VerdictStore
 from volfuse.storage import write_text_whole, write_whole
 
-FINAL = "final"
+FINAL: Final = "final"
 """The tag of what a reader chose. Other tags are names of models; "original" would be a segmentation to Slicer."""
 
 
@@ -82,7 +82,8 @@ class PairedDatastore(Datastore):
     def scores(self, image_id: str) -> dict[str, Any]:
         """Return what the scoring stored of a case."""
         path = self.layout.scores / f"{image_id}.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        scores: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return scores
 
     def update_image_info(self, image_id: str, info: dict[str, Any]) -> None:
         """Store scores of a case beside those it has."""
@@ -144,7 +145,9 @@ class PairedDatastore(Datastore):
             for case in self.get_labeled_images()
         ]
 
-    def save_label(self, image_id: str, label_filename: str, label_tag: str, label_info: dict) -> str:
+    def save_label(
+        self, image_id: str, label_filename: str, label_tag: str, label_info: dict[str, Any]
+    ) -> str:
         """Keep a fused image of a model. Verdicts come in through ``verdicts``."""
         self.pair(image_id)
         target = self.layout.images / label_tag / f"{image_id}{suffix_of(label_filename)}"
@@ -193,6 +196,17 @@ class PairedDatastore(Datastore):
 
     def update_label_info(self, label_id: str, label_tag: str, info: dict[str, Any]) -> None:
         raise _refused("Verdicts are not changed; give another one.")
+
+
+def paired(datastore: Datastore) -> PairedDatastore:
+    """Return the datastore that MONAI Label hands to a task as what it is here.
+
+    Raises:
+        TypeError: if it is another.
+    """
+    if not isinstance(datastore, PairedDatastore):
+        raise TypeError(f"a datastore of pairs is needed, not a {type(datastore).__name__}")
+    return datastore
 
 
 def _refused(sentence: str) -> MONAILabelException:

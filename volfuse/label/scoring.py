@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.tasks.scoring import ScoringMethod
 
 from volfuse.errors import FusionError
 from volfuse.fusion.pipeline import FusedCase
 from volfuse.label.activelearning.scores import appearance, disagreement, quality, slices_of, telling_slices
-from volfuse.label.datastore import PairedDatastore
+from volfuse.label.datastore import paired
 from volfuse.label.models import loaded
 
 _MODELS = ("lightfusionnet", "laplacian", "guided_filter")
@@ -32,14 +33,15 @@ class Scoring(ScoringMethod):
         """Return the score of one case from what each model made of it."""
         raise NotImplementedError
 
-    def __call__(self, request: Mapping[str, Any], datastore: PairedDatastore) -> dict[str, Any]:
+    def __call__(self, request: Mapping[str, Any], datastore: Datastore) -> dict[str, Any]:
         """Score all cases; ``request["models"]`` names the models. A case that cannot be fused is reported."""
+        store = paired(datastore)
         models = request.get("models") or list(_MODELS)
-        failed = {}
-        for case in datastore.list_images():
+        failed: dict[str, str] = {}
+        for case in store.list_images():
             try:
-                fused = {name: _fuse(name, datastore.pair(case).files) for name in models}
-                datastore.update_image_info(case, {self.key: self.measure(fused)})
+                fused = {name: _fuse(name, store.pair(case).files) for name in models}
+                store.update_image_info(case, {self.key: self.measure(fused)})
             except FusionError as error:
                 failed[case] = str(error)
             print(f"{self.key}: {case} {failed.get(case, 'done')}", flush=True)  # the log of the task
@@ -76,7 +78,7 @@ class AppearanceScoring(Scoring):
         _, sources = _slices(next(iter(fused.values())))
         return [round(number, 6) for number in appearance(sources)]
 
-    def __call__(self, request: Mapping[str, Any], datastore: PairedDatastore) -> dict[str, Any]:
+    def __call__(self, request: Mapping[str, Any], datastore: Datastore) -> dict[str, Any]:
         """Describe all cases; one model is enough to read them with."""
         return super().__call__({**request, "models": ["average"]}, datastore)
 

@@ -4,10 +4,11 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.tasks.strategy import Strategy
 
 from volfuse.label.activelearning.strategies import STRATEGIES, CaseScores
-from volfuse.label.datastore import PairedDatastore
+from volfuse.label.datastore import PairedDatastore, paired
 from volfuse.label.hold_out import hold_out
 
 _DESCRIPTIONS = {
@@ -29,17 +30,18 @@ class NextCase(Strategy):
         super().__init__(_DESCRIPTIONS[name])
         self._choose = STRATEGIES[name]
 
-    def __call__(self, request: Mapping[str, Any], datastore: PairedDatastore) -> dict[str, Any] | None:
+    def __call__(self, request: Mapping[str, Any], datastore: Datastore) -> dict[str, Any] | None:
         """Return ``{"id", "reason", ...}``, or nothing when every case has a verdict."""
-        reviewed = set(datastore.get_labeled_images())
-        cases = datastore.list_images()
-        held_out = hold_out(datastore.layout.hold_out, cases, reviewed)
-        open_cases = {case: _scores(datastore, case) for case in cases if case not in reviewed | held_out}
+        store = paired(datastore)
+        reviewed = set(store.get_labeled_images())
+        cases = store.list_images()
+        held_out = hold_out(store.layout.hold_out, cases, reviewed)
+        open_cases = {case: _scores(store, case) for case in cases if case not in reviewed | held_out}
         if not open_cases:
             return None
-        seen = [_scores(datastore, case) for case in sorted(reviewed)]
+        seen = [_scores(store, case) for case in sorted(reviewed)]
         choice = self._choose(open_cases, seen, random.Random())
-        pair = datastore.pair(choice.case)
+        pair = store.pair(choice.case)
         return {
             "id": choice.case,
             "reason": choice.reason,
@@ -54,8 +56,8 @@ def strategies() -> dict[str, Strategy]:
     return {name: NextCase(name) for name in STRATEGIES}
 
 
-def _scores(datastore: PairedDatastore, case: str) -> CaseScores:
-    stored = datastore.scores(case)
+def _scores(store: PairedDatastore, case: str) -> CaseScores:
+    stored = store.scores(case)
     return CaseScores(
         stored.get("quality", {}), stored.get("disagreement"), tuple(stored.get("appearance", ()))
     )

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from filelock import Timeout
+from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.tasks.train import TrainTask
 
 from volfuse import __version__
@@ -13,7 +14,7 @@ from volfuse.fusion.pipeline import choose_device
 from volfuse.label.activelearning.finetuning import FineTuning, TrainingCase, fine_tune, measure_hold_out
 from volfuse.label.activelearning.publishing import own_loss, publish, round_file
 from volfuse.label.activelearning.scores import slices_of, telling_slices
-from volfuse.label.datastore import PairedDatastore
+from volfuse.label.datastore import PairedDatastore, paired
 from volfuse.label.hold_out import hold_out
 from volfuse.label.models import loaded
 from volfuse.label.rounds import Rounds
@@ -37,7 +38,7 @@ class FineTuneTask(TrainTask):
     def config(self) -> dict[str, Any]:
         return asdict(FineTuning())
 
-    def __call__(self, request: Mapping[str, Any], datastore: PairedDatastore) -> dict[str, Any]:
+    def __call__(self, request: Mapping[str, Any], datastore: Datastore) -> dict[str, Any]:
         """Train, and return the record of the round.
 
         Args:
@@ -47,10 +48,11 @@ class FineTuneTask(TrainTask):
         Raises:
             FusionError: if there is nothing to learn from, or another round is running.
         """
-        rounds = Rounds(datastore.layout.rounds)
+        store = paired(datastore)
+        rounds = Rounds(store.layout.rounds)
         try:
             with rounds.alone():
-                return self._train(FineTuning(**request.get("settings", {})), rounds, request, datastore)
+                return self._train(FineTuning(**request.get("settings", {})), rounds, request, store)
         except Timeout as error:
             raise FusionError("Another round of training is running; wait for its end.") from error
 

@@ -2,11 +2,11 @@
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from volfuse.storage import write_text_whole, write_whole
 
@@ -58,7 +58,7 @@ class VerdictStore:
     def add(
         self,
         case: str,
-        words: dict[str, object],
+        words: Mapping[str, Any],
         suffix: str = "",
         write_image: Callable[[Path], object] | None = None,
     ) -> Verdict:

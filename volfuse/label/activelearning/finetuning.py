@@ -102,11 +102,9 @@ def fine_tune(
         sources = torch.stack([source for source, _ in crops])
         fused = network(sources)
         value = loss(fused, sources)
-        if settings.preference_weight and (
-            wanted := [number for number, (_, image) in enumerate(crops) if image is not None]
-        ):
-            preferred = torch.stack([crops[number][1] for number in wanted])
-            distance = F.l1_loss(fused[wanted], preferred)
+        preferred = {number: image for number, (_, image) in enumerate(crops) if image is not None}
+        if settings.preference_weight and preferred:
+            distance = F.l1_loss(fused[list(preferred)], torch.stack(list(preferred.values())))
             # The losses of the bundles differ by orders of magnitude; this makes the weight mean the same for all.
             scale = value.detach().abs() / distance.detach().clamp_min(1e-6)
             value = value + settings.preference_weight * scale * distance

@@ -28,10 +28,11 @@ def own_loss(bundle: Bundle) -> nn.Module:
     parser = ConfigParser()
     parser.read_config(str(bundle.root / "configs" / "train.json"))
     weights_file = _without_round(bundle.weights_file)
-    for recipe, settings in parser.config.get("recipes", {}).items():
+    for recipe, settings in parser.get("recipes", {}).items():
         if settings["weights_file"] == weights_file:
             parser["recipe"] = recipe
-    return parser.get_parsed_content("loss")
+    loss: nn.Module = parser.get_parsed_content("loss")
+    return loss
 
 
 def round_file(bundle: Bundle, number: int) -> str:

@@ -52,7 +52,7 @@ def lowest_quality(
     }
     if not means:
         return _unscored(open_cases, reviewed, chance)
-    worst = min(sorted(means), key=means.get)
+    worst = min(sorted(means), key=means.__getitem__)
     return Choice(worst, f"lowest quality of the open cases (mean Q^AB/F {means[worst]:.3f})")
 
 
@@ -60,12 +60,13 @@ def highest_disagreement(
     open_cases: Mapping[str, CaseScores], reviewed: Sequence[CaseScores], chance: random.Random
 ) -> Choice:
     """First the case on which the models differ most."""
-    known = sorted(name for name, scores in open_cases.items() if scores.disagreement is not None)
+    known = {
+        name: scores.disagreement for name, scores in open_cases.items() if scores.disagreement is not None
+    }
     if not known:
         return _unscored(open_cases, reviewed, chance)
-    most = max(known, key=lambda name: open_cases[name].disagreement)
-    value = open_cases[most].disagreement
-    return Choice(most, f"highest disagreement of the open cases (mean 1 - SSIM {value:.3f})")
+    most = max(sorted(known), key=known.__getitem__)
+    return Choice(most, f"highest disagreement of the open cases (mean 1 - SSIM {known[most]:.3f})")
 
 
 def diversity(

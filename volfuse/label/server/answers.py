@@ -5,13 +5,14 @@ import logging
 import math
 import shutil
 import tempfile
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import SimpleITK as sitk
 from fastapi import HTTPException, Request, UploadFile
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import FileResponse, JSONResponse, Response
 from monailabel.interfaces.exception import MONAILabelException
 from pydantic import ValidationError
 from starlette.background import BackgroundTask
@@ -29,7 +30,8 @@ _logger = logging.getLogger(__name__)
 
 def application(request: Request) -> FusionApp:
     """Return the app behind the routes."""
-    return request.app.state.application
+    app: FusionApp = request.app.state.application
+    return app
 
 
 def store(request: Request) -> PairedDatastore:
@@ -104,7 +106,7 @@ def send_file(path: Path, name: str, is_scratch: bool = False) -> FileResponse:
 async def answer_error(_request: Request, error: Exception) -> JSONResponse:
     """Answer 400 with the sentence of an error that the client can do something about."""
     if isinstance(error, MONAILabelException):
-        return JSONResponse({"detail": error.msg}, 400)
+        return JSONResponse({"detail": error.msg}, 400)  # type: ignore[attr-defined] # a slot, unseen by mypy
     _logger.info("Details:", exc_info=error)
     return JSONResponse({"detail": str(error)}, 400)
 
@@ -119,7 +121,7 @@ async def answer_short_of_memory(_request: Request, _error: MemoryError) -> JSON
     return JSONResponse({"detail": TOO_LITTLE_MEMORY}, 413)
 
 
-ERRORS = {
+ERRORS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
     MemoryError: answer_short_of_memory,
     FusionError: answer_error,
     MONAILabelException: answer_error,
@@ -142,7 +144,7 @@ def _check_header(path: Path) -> None:
         raise HTTPException(413, f"An image may have {_MOST_VALUES >> 20} Mi values; this one has more.")
 
 
-def _sentences(errors: list[dict]) -> str:
+def _sentences(errors: Sequence[Mapping[str, Any]]) -> str:
     texts = [f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in errors]
     # ASCII: an unknown field can be named with characters that no answer can hold.
     return json.dumps("; ".join(texts))[1:-1][:1000]

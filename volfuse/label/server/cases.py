@@ -126,6 +126,7 @@ def _chosen_image(request: Request, case: str, model: str, upload: UploadFile | 
         return file
     result = application(request).infer({"model": model, "image": case})
     made = Path(result["file"])
-    file = shutil.move(made, folder / made.name)
+    file = folder / made.name
+    shutil.move(made, file)
     made.parent.rmdir()
     return file

@@ -21,7 +21,7 @@ def next_case(request: Request, strategy: Name, params: SampleParameters | None 
     """Return a case without a verdict; nothing when all have one."""
     if strategy not in application(request)._strategies:
         raise HTTPException(404, "There is no such strategy; ask /info/ for the list.")
-    sample = application(request).next_sample({"strategy": strategy})
+    sample: dict[str, Any] = application(request).next_sample({"strategy": strategy})
     if sample:
         del sample["path"]  # where it lies on this machine is nobody's business
     return sample
@@ -64,7 +64,7 @@ def train(
         raise HTTPException(429, "Another round of training is running; wait for its end.")
     training_split(store(request))
     wanted = params or TrainParameters()
-    names = [field.name for field in fields(FineTuning)]
+    names = {field.name for field in fields(FineTuning)}
     work = {"model": model, "settings": wanted.model_dump(include=names), "reader": wanted.reader}
     return _run("train", work, run_sync)
 

@@ -73,18 +73,18 @@ class BatchParameters(Parameters):
 class ScoringParameters(Parameters):
     """Which models are scored; three quick ones by default."""
 
-    models: list[Name] | None = Field(None, min_length=1, max_length=10)
+    models: list[Name] | None = Field(default=None, min_length=1, max_length=10)
 
 
 class TrainParameters(Parameters):
     """See ``volfuse.label.activelearning.finetuning.FineTuning``, and who asks for the training."""
 
-    steps: int = Field(FineTuning.steps, ge=1, le=10_000)
-    batch_size: int = Field(FineTuning.batch_size, ge=1, le=16)
-    crop_size: int = Field(FineTuning.crop_size, ge=32, le=512)
-    learning_rate: float = Field(FineTuning.learning_rate, gt=0, le=0.01)
-    preference_weight: float = Field(FineTuning.preference_weight, ge=0, le=10)
-    seed: int = Field(FineTuning.seed, ge=0, lt=2**31)
+    steps: int = Field(default=FineTuning.steps, ge=1, le=10_000)
+    batch_size: int = Field(default=FineTuning.batch_size, ge=1, le=16)
+    crop_size: int = Field(default=FineTuning.crop_size, ge=32, le=512)
+    learning_rate: float = Field(default=FineTuning.learning_rate, gt=0, le=0.01)
+    preference_weight: float = Field(default=FineTuning.preference_weight, ge=0, le=10)
+    seed: int = Field(default=FineTuning.seed, ge=0, lt=2**31)
     reader: ReaderName = ""
 
 
@@ -94,7 +94,7 @@ class VerdictParameters(Parameters):
     verdict: Literal["accept", "reject", "prefer"]
     model: Name
     preferred_model: Name | None = None
-    rating: int | None = Field(None, ge=1, le=5)
+    rating: int | None = Field(default=None, ge=1, le=5)
     comment: Words = ""
     reader: ReaderName = ""
 

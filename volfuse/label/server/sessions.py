@@ -90,21 +90,26 @@ class Sessions:
                 self.remove(folder.name)
 
 
+def _sessions(request: Request) -> Sessions:
+    sessions: Sessions = request.app.state.sessions
+    return sessions
+
+
 @router.put("/", summary="Upload two scans")
 def create(request: Request, files: Annotated[list[UploadFile], File()]) -> dict[str, Any]:
     """Begin a session with two scans, the reference first."""
-    return request.app.state.sessions.create(files)
+    return _sessions(request).create(files)
 
 
 @router.get("/{session_id}", summary="Ask for a session")
 def info(request: Request, session_id: SessionId) -> dict[str, Any]:
     """Return what is known of a session."""
-    return request.app.state.sessions.info(session_id)
+    return _sessions(request).info(session_id)
 
 
 @router.delete("/{session_id}", summary="End a session")
 def remove(request: Request, session_id: SessionId) -> dict[str, Any]:
     """Remove the scans of a session."""
-    known = request.app.state.sessions.info(session_id)
-    request.app.state.sessions.remove(session_id)
+    known = _sessions(request).info(session_id)
+    _sessions(request).remove(session_id)
     return known
