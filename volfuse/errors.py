@@ -13,6 +13,10 @@ class FusionError(ValueError):
     """
 
 
+class StorageError(FusionError):
+    """A file could not be written: a full disk, a folder that is missing or belongs to somebody else."""
+
+
 class FusionCancelled(Exception):  # noqa: N818 - a decision of the user, not an error
     """The user stopped the fusion; nothing was written."""
 

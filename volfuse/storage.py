@@ -5,39 +5,49 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from volfuse.errors import StorageError
+
 PARTIAL = ".partial-"
 """What the name of a file begins with until it is complete."""
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
-    """Let ``write`` make a file under another name, then give it its own.
+def write_whole(path: Path, content: str | bytes | Callable[[Path], object]) -> Path:
+    """Write a file under another name, then give it its own.
 
     When this returns, the content is on the disk. Until then ``path`` is what it was before. The parent folder is
-    made if it is missing.
+    made if it is missing. Any number of threads and processes may write the same path; the last one stays.
 
     Args:
         path: where the file shall be.
-        write: makes the file at the path it is given, in the same folder and with the same suffixes.
+        content: text (written as UTF-8), bytes, or a function that makes the file at the path it is given, which is
+            in the same folder and has the same suffixes.
 
     Returns:
         ``path``.
+
+    Raises:
+        StorageError: if it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{PARTIAL}{uuid.uuid4().hex}-{path.name}")
     try:
-        write(partial)
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    _keep_name(path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            if callable(content):
+                content(partial)
+            else:
+                partial.write_bytes(content.encode() if isinstance(content, str) else content)
+            with partial.open("rb+") as file:
+                os.fsync(file.fileno())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+        _keep_name(path.parent)
+    except (OSError, RuntimeError) as error:  # SimpleITK and torch know no OSError
+        raise StorageError(
+            f"{path} could not be written; choose another folder, or check that this one is writable and has free "
+            "space."
+        ) from error
     return path
-
-
-def write_text_whole(path: Path, text: str) -> Path:
-    """Write text as :func:`write_whole` does."""
-    return write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
 def remove_partial(folder: Path) -> None:

@@ -180,6 +180,20 @@ def test_every_strategy_names_an_open_case_and_says_why(server: Server, strategy
     assert sample["reason"] and sample["name"] == f"{sample['id']}_mr.nii.gz" and "path" not in sample
 
 
+def test_a_verdict_that_cannot_be_stored_is_not_answered_as_if_it_were(server: Server) -> None:
+    in_the_way = server.studies / "fusion" / "verdicts" / "case4"
+    in_the_way.parent.mkdir(parents=True, exist_ok=True)
+    in_the_way.touch()
+    try:
+        refused = server.judge("case4", '{"verdict": "reject", "model": "average"}')
+    finally:
+        in_the_way.unlink()
+    assert (refused.status_code, refused.json()["detail"]) == (
+        507,
+        "The server cannot write to its disk; tell whoever runs it.",
+    )
+
+
 def test_a_verdict_is_kept_with_the_image_that_the_reader_wants(server: Server, tmp_path: Path) -> None:
     words = {
         "verdict": "prefer",

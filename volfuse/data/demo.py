@@ -18,6 +18,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from volfuse.errors import FusionError
+from volfuse.storage import write_whole
 
 _PACKAGE = "nilearn==0.14.1"
 _FOLDER = "datasets/data"
@@ -108,8 +109,7 @@ def template_files() -> dict[str, Path]:
 
 
 def _fetch(cache: Path) -> None:
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as scratch:
+    with tempfile.TemporaryDirectory() as scratch:
         command = [
             sys.executable,
             "-m",
@@ -132,9 +132,7 @@ def _fetch(cache: Path) -> None:
                 content = wheel.read(f"nilearn/{_FOLDER}/{name}")
                 if hashlib.sha256(content).hexdigest() != _SHA256[key]:
                     raise FusionError(f"The fetched {name} is not the expected file; nothing was kept.")
-                partial = Path(scratch) / name
-                partial.write_bytes(content)
-                partial.replace(cache / name)
+                write_whole(cache / name, content)
 
 
 def _sphere(image: sitk.Image, center: tuple[float, float, float], radius: float) -> np.ndarray:

@@ -12,8 +12,8 @@ from monai.metrics import PSNRMetric
 from torch import Tensor
 
 from volfuse.classical import CLASSICAL
-from volfuse.evaluation.values import write_whole
 from volfuse.numerics.ssim import ssim
+from volfuse.storage import write_whole
 
 METRICS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {"PSNR": PSNRMetric(1.0), "SSIM": ssim}
 BEST_PLANE = "best single plane"
@@ -55,14 +55,12 @@ def write_report(rows: Iterable[Mapping[str, Any]], folder: str | Path) -> str:
     Raises:
         FusionError: if the folder cannot be written to.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     rows = list(rows)
     text = io.StringIO()
     writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_whole(folder / "focal_stacks.csv", text.getvalue())
+    write_whole(Path(folder) / "focal_stacks.csv", text.getvalue())
     means = {
         method: [fmean(row[metric] for row in rows if row["method"] == method) for metric in METRICS]
         for method in dict.fromkeys(row["method"] for row in rows)

@@ -21,9 +21,10 @@ from volfuse.evaluation.results import TaskValues, collect
 from volfuse.evaluation.runner import plan, run
 from volfuse.evaluation.selection import Selection
 from volfuse.evaluation.tables import Table, cost_table, latex, markdown, summary_table
-from volfuse.evaluation.values import ValueFile, write_whole
+from volfuse.evaluation.values import ValueFile
 from volfuse.evaluation.verdicts import analyse_task, shortcomings, statistics_csv, verdicts
 from volfuse.fusion.pipeline import choose_device
+from volfuse.storage import write_whole
 
 _RESOLUTION = 160  # dots per inch: a 256-pixel image is drawn with about as many dots
 _CSS_PIXELS = 96  # per inch
@@ -57,10 +58,6 @@ def evaluate(
     chosen_device = choose_device(device)
     methods = [Method(model, chosen_device) for model in selection.models]
     measurements, notes = plan(selection, methods)
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FusionError(f"The folder {output} cannot be made; choose another output.") from error
     values = ValueFile(output / "values.csv", [metric.name for metric in selection.metrics])
     notes += run(measurements, values, selection.convention, progress)
     values.sort(each.row for each in measurements)

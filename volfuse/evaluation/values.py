@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from volfuse.errors import FusionError
+from volfuse.storage import write_whole
 
 _KEY = ("task", "split", "pair", "model")
 # A stored row counts only while all of these are what they were: models, images, arithmetic, program.
@@ -72,20 +73,6 @@ class ValueFile:
         text = io.StringIO()
         csv.DictWriter(text, self._columns, restval="", lineterminator="\n").writerows(rows)
         return text.getvalue()
-
-
-def write_whole(path: Path, content: str | bytes) -> Path:
-    """Replace a file by its new content in one step; returns the path.
-
-    Raises:
-        FusionError: if the folder cannot be written to.
-    """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(content.encode() if isinstance(content, str) else content)
-        return partial.replace(path)
-    except OSError as error:
-        raise FusionError(f"{path} cannot be written; choose another output folder.") from error
 
 
 def _read(path: Path) -> tuple[list[str], list[Row]]:

@@ -1,6 +1,5 @@
 """Images in and out, with what makes an image unfit for fusion said in one sentence."""
 
-import os
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from monai.transforms import MapTransform
 from volfuse.errors import FusionError
 from volfuse.imaging.formats import StoredImage, load, save
 from volfuse.paths import PICTURE_SUFFIXES, output_suffix
+from volfuse.storage import write_whole
 
 _PICTURE_AFFINE = np.diag([-1.0, -1.0, 1.0, 1.0])  # columns to the left of the patient, rows to the back
 _FEWEST_GREY_LEVELS = 8  # an image of fewer whole numbers is taken for a label map
@@ -79,17 +79,7 @@ def write_image(image: MetaTensor, path: str | Path, compress: bool = True) -> P
         image.affine.numpy(),
         dimension=2 if is_picture else image.meta.get("dimension", 3),
     )
-    partial = path.with_name(f".{path.name[: -len(suffix)]}.{os.getpid()}{suffix}")
-    try:
-        save(stored, partial, compress)
-        partial.replace(path)
-    except (RuntimeError, OSError) as error:
-        raise FusionError(
-            f"{path} could not be written; check that the folder exists, is writable and has free space."
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
+    return write_whole(path, lambda partial: save(stored, partial, compress))
 
 
 class LoadSourcesd(MapTransform):

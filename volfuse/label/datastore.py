@@ -12,7 +12,7 @@ from volfuse.errors import FusionError
 from volfuse.label.cases import CaseFiles, find_cases, suffix_of
 from volfuse.label.layout import Layout
 from volfuse.label.verdicts import VerdictStore
-from volfuse.storage import write_text_whole, write_whole
+from volfuse.storage import write_whole
 
 FINAL: Final = "final"
 """The tag of what a reader chose. Other tags are names of models; "original" would be a segmentation to Slicer."""
@@ -90,7 +90,7 @@ class PairedDatastore(Datastore):
         self.pair(image_id)
         with self._lock:
             text = json.dumps(self.scores(image_id) | info)
-            write_text_whole(self.layout.scores / f"{image_id}.json", text)
+            write_whole(self.layout.scores / f"{image_id}.json", text)
 
     def get_labels_by_image_id(self, image_id: str) -> dict[str, str]:
         """Return the tags under which there is an image of this case."""
@@ -151,7 +151,7 @@ class PairedDatastore(Datastore):
         """Keep a fused image of a model. Verdicts come in through ``verdicts``."""
         self.pair(image_id)
         target = self.layout.images / label_tag / f"{image_id}{suffix_of(label_filename)}"
-        write_whole(target, lambda partial: partial.write_bytes(Path(label_filename).read_bytes()))
+        write_whole(target, Path(label_filename).read_bytes())
         return image_id
 
     def status(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from volfuse.storage import write_text_whole
+from volfuse.storage import write_whole
 
 _SHARE = 0.2
 _FEWEST_CASES = 2
@@ -28,7 +28,7 @@ def hold_out(file: Path, cases: Sequence[str], reviewed: Collection[str]) -> set
     if missing > 0:
         free = sorted(set(cases) - kept - set(reviewed), key=_draw)
         kept.update(free[:missing])
-        write_text_whole(file, json.dumps(sorted(kept)))
+        write_whole(file, json.dumps(sorted(kept)))
     return kept.intersection(cases)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from volfuse.models import Bundle
-from volfuse.storage import write_text_whole
+from volfuse.storage import write_whole
 
 _FILE = re.compile(r"(\d{4,})\.json")
 
@@ -44,7 +44,7 @@ class Rounds:
 
     def store(self, record: dict[str, Any]) -> dict[str, Any]:
         """Write a record, whole."""
-        write_text_whole(self._file(record["round"]), json.dumps(record, indent=1))
+        write_whole(self._file(record["round"]), json.dumps(record, indent=1))
         return record
 
     @contextmanager

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from volfuse.storage import write_text_whole, write_whole
+from volfuse.storage import write_whole
 
 Decision = Literal["accept", "reject", "prefer"]
 
@@ -78,7 +78,7 @@ class VerdictStore:
         if write_image is not None:
             image = write_whole(self._folder / case / f"{stem}{suffix}", write_image).name
         verdict = Verdict(case=case, time=now.isoformat(), image=image, **words)
-        write_text_whole(self._folder / case / f"{stem}.json", json.dumps(asdict(verdict), indent=1))
+        write_whole(self._folder / case / f"{stem}.json", json.dumps(asdict(verdict), indent=1))
         return verdict
 
     def of(self, case: str) -> list[Verdict]:

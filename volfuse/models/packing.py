@@ -7,6 +7,7 @@ from pathlib import Path
 
 from volfuse.models.bundle import Bundle
 from volfuse.resources import PACKAGE
+from volfuse.storage import write_whole
 
 REQUIRED_FILES = (
     "LICENSE",
@@ -47,11 +48,12 @@ def pack(bundle: Bundle, folder: Path) -> Path:
     The library lies in the bundle folder, which ``monai.bundle run`` puts on Python's path, so the archive
     runs where volfuse is not installed.
     """
-    stem = f"{bundle.name}_v{bundle.version}"
     no_caches = shutil.ignore_patterns("__pycache__", "monai_bundles", "runs", "eval")
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        copy = Path(scratch) / "content" / bundle.name
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / bundle.name
         shutil.copytree(bundle.root, copy, ignore=no_caches)
         shutil.copytree(PACKAGE, copy / PACKAGE.name, ignore=no_caches)
-        archive = shutil.make_archive(str(Path(scratch) / stem), "zip", copy.parent)
-        return Path(archive).replace(folder / f"{stem}.zip")
+        return write_whole(
+            folder / f"{bundle.name}_v{bundle.version}.zip",
+            lambda partial: shutil.make_archive(str(partial.with_suffix("")), "zip", scratch),
+        )

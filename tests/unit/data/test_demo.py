@@ -79,4 +79,4 @@ def test_without_a_network_it_says_what_to_do(tmp_path: Path, monkeypatch: pytes
         FusionError, match=r"^The demonstration images could not be fetched; go online, or install"
     ):
         demo.template_files()
-    assert not list((tmp_path / "volfuse" / "mni152").iterdir())
+    assert not list(tmp_path.iterdir())

@@ -86,7 +86,9 @@ BAD_INPUT: dict[str, tuple[Callable[[Path, Path], list[object]], str]] = {
         lambda *_: ["--device", "cuda:77"], "The device 'cuda:77' is not available here; use 'auto' or 'cpu'."
     ),
     "no folder there": (
-        output_below_a_file, "The folder {tmp}/file/report cannot be made; choose another output."
+        output_below_a_file,
+        "{tmp}/file/report/values.csv could not be written; choose another folder, or check that this one is "
+        "writable and has free space.",
     ),
     "foreign values": (
         foreign_values,

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from volfuse.errors import FusionError
-from volfuse.evaluation.values import ValueFile, write_whole
+from volfuse.evaluation.values import ValueFile
 
 HEADER = "task,split,pair,model,version,weights,sources,convention,volfuse"
 
@@ -74,5 +74,6 @@ def test_a_foreign_file_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(FusionError, match="cannot be written; choose another output folder"):
-        write_whole(tmp_path / "missing" / "values.csv", "")
+    (tmp_path / "file").touch()
+    with pytest.raises(FusionError, match=r"file/values.csv could not be written; choose another folder"):
+        ValueFile(tmp_path / "file" / "values.csv", ["en"])

@@ -17,7 +17,7 @@ from monai.bundle import ConfigParser
 from torch import Tensor, nn
 
 from volfuse.models import Bundle
-from volfuse.storage import write_text_whole, write_whole
+from volfuse.storage import write_whole
 
 _ROUND = re.compile(r"_round\d+$")
 _REMARK = re.compile(r" \(fine-tuned in round \d+\)$")
@@ -67,7 +67,7 @@ def publish(
         "description": f"{_REMARK.sub('', base.description)} (fine-tuned in round {number})",
         "sha256": hashlib.sha256(published.weights.read_bytes()).hexdigest(),
     }
-    write_text_whole(root / "configs" / "metadata.json", json.dumps(metadata, indent=2))
+    write_whole(root / "configs" / "metadata.json", json.dumps(metadata, indent=2))
     return published
 
 
@@ -77,7 +77,7 @@ def _copy(base: Bundle, root: Path) -> None:
         base.root, root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("metadata.json", "runs", "eval")
     )
     metadata = {**base.metadata, "weights": {}}
-    write_text_whole(root / "configs" / "metadata.json", json.dumps(metadata, indent=2))
+    write_whole(root / "configs" / "metadata.json", json.dumps(metadata, indent=2))
 
 
 def _without_round(weights_file: str) -> str:

@@ -17,7 +17,7 @@ from monailabel.interfaces.exception import MONAILabelException
 from pydantic import ValidationError
 from starlette.background import BackgroundTask
 
-from volfuse.errors import TOO_LITTLE_MEMORY, FusionError
+from volfuse.errors import TOO_LITTLE_MEMORY, FusionError, StorageError
 from volfuse.label.application import FusionApp
 from volfuse.label.cases import suffix_of
 from volfuse.label.datastore import PairedDatastore
@@ -121,9 +121,16 @@ async def answer_short_of_memory(_request: Request, _error: MemoryError) -> JSON
     return JSONResponse({"detail": TOO_LITTLE_MEMORY}, 413)
 
 
+async def answer_unwritable(_request: Request, error: StorageError) -> JSONResponse:
+    """Answer 507: what went wrong is not the client's business, nor are the server's paths."""
+    _logger.error("A file could not be written.", exc_info=error)
+    return JSONResponse({"detail": "The server cannot write to its disk; tell whoever runs it."}, 507)
+
+
 ERRORS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
     MemoryError: answer_short_of_memory,
     FusionError: answer_error,
+    StorageError: answer_unwritable,
     MONAILabelException: answer_error,
     RequestValidationError: answer_invalid,
 }

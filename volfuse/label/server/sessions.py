@@ -11,7 +11,7 @@ from fastapi import APIRouter, File, HTTPException, Request, UploadFile
 from pydantic import Field
 
 from volfuse.label.server.answers import keep_upload
-from volfuse.storage import write_text_whole
+from volfuse.storage import write_whole
 
 SECONDS = 3600
 """How long a session lives after it was last used."""
@@ -52,7 +52,7 @@ class Sessions:
         except BaseException:
             shutil.rmtree(folder)
             raise
-        write_text_whole(folder / "session.json", json.dumps({"files": files}))
+        write_whole(folder / "session.json", json.dumps({"files": files}))
         return {"session_id": name, "session_info": self.info(name)}
 
     def files(self, name: str) -> list[Path]:

@@ -1,4 +1,5 @@
 import json
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -38,15 +39,22 @@ def test_a_round_becomes_a_model_beside_the_old_ones(
     assert second.description == f"{base.description} (fine-tuned in round 2)"
 
 
-@pytest.mark.parametrize("step", ["copytree", "write_whole", "write_text_whole", "load_network"])
+@pytest.mark.parametrize(
+    ("step", "call"),
+    [("copytree", 1), ("write_whole", 1), ("write_whole", 2), ("write_whole", 3), ("load_network", 1)],
+)
 def test_a_publication_that_stops_anywhere_leaves_the_old_models(
-    step: str, base: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    step: str, call: int, base: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VOLFUSE_BUNDLES", str(tmp_path))
     target = {"copytree": publishing.shutil, "load_network": Bundle}.get(step, publishing)
 
-    def stop(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
+    calls, work = count(1), getattr(target, step)
+
+    def stop(*arguments: object, **options: object) -> object:
+        if next(calls) == call:
+            raise KeyboardInterrupt
+        return work(*arguments, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(target, step, stop)
