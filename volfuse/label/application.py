@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from monailabel.interfaces.app import MONAILabelApp
 from monailabel.interfaces.datastore import Datastore
@@ -14,8 +14,8 @@ from monailabel.interfaces.tasks.strategy import Strategy
 from monailabel.interfaces.tasks.train import TrainTask
 
 from volfuse import __version__
-from volfuse.errors import FusionError
 from volfuse.label.datastore import PairedDatastore, paired
+from volfuse.label.errors import NotFound
 from volfuse.label.hold_out import hold_out
 from volfuse.label.infer import FusionBatch, FusionTask
 from volfuse.label.layout import Layout
@@ -23,6 +23,8 @@ from volfuse.label.scoring import scoring_methods
 from volfuse.label.strategies import strategies
 from volfuse.label.training import trainers
 from volfuse.models import catalogue
+
+_Offer = TypeVar("_Offer")
 
 
 class FusionApp(MONAILabelApp):
@@ -73,13 +75,46 @@ class FusionApp(MONAILabelApp):
     def datastore(self) -> PairedDatastore:
         return paired(super().datastore())
 
-    def take_up_new_models(self) -> None:
-        """Offer what other processes have published since."""
-        if catalogue(num_sources=2).keys() != self._infers.keys():
-            self._infers, self._trainers = self.init_infers(), self.init_trainers()
+    def infer_task(self, model: str) -> FusionTask:
+        """Return what fuses with a model.
+
+        Raises:
+            NotFound: if there is no such model.
+        """
+        self._take_up_new_models()
+        task = _offered(self._infers, "model", model)
+        assert isinstance(task, FusionTask)
+        return task
+
+    def trainer(self, model: str) -> TrainTask:
+        """Return what trains a model.
+
+        Raises:
+            NotFound: if there is no such model, or it cannot be trained.
+        """
+        self.infer_task(model)
+        if model not in self._trainers:
+            raise NotFound("This model has nothing to learn; choose a trained one.")
+        return self._trainers[model]
+
+    def strategy(self, name: str) -> Strategy:
+        """Return a strategy.
+
+        Raises:
+            NotFound: if there is no such one.
+        """
+        return _offered(self._strategies, "strategy", name)
+
+    def scoring_method(self, name: str) -> ScoringMethod:
+        """Return a scoring method.
+
+        Raises:
+            NotFound: if there is no such one.
+        """
+        return _offered(self._scoring_methods, "scoring method", name)
 
     def info(self) -> dict[str, Any]:
-        self.take_up_new_models()
+        self._take_up_new_models()
         facts: dict[str, Any] = super().info()
         return facts | {"modalities": list(self.datastore().modalities)}
 
@@ -92,12 +127,10 @@ class FusionApp(MONAILabelApp):
             datastore: the cases; ours by default.
 
         Raises:
+            NotFound: if there is no such model or case.
             FusionError: one sentence on what is wrong.
         """
-        self.take_up_new_models()
-        task = self._infers.get(request["model"])
-        if not isinstance(task, FusionTask):
-            raise FusionError("There is no such model; ask /info/ for the list.")
+        task = self.infer_task(request["model"])
         store = paired(datastore) if datastore else self.datastore()
         files = request.get("files") or store.pair(request["image"]).files
         file, facts = task({**request, "files": files})
@@ -107,3 +140,14 @@ class FusionApp(MONAILabelApp):
             shutil.rmtree(Path(file).parent)
             answer["file"] = None
         return answer
+
+    def _take_up_new_models(self) -> None:
+        """Offer what other processes have published since."""
+        if catalogue(num_sources=2).keys() != self._infers.keys():
+            self._infers, self._trainers = self.init_infers(), self.init_trainers()
+
+
+def _offered(offers: Mapping[str, _Offer], kind: str, name: str) -> _Offer:
+    if name not in offers:
+        raise NotFound(f"There is no such {kind}; ask /info/ for the list.")
+    return offers[name]

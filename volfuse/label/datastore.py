@@ -8,8 +8,8 @@ from typing import Any, Final
 from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.exception import MONAILabelError, MONAILabelException
 
-from volfuse.errors import FusionError
 from volfuse.label.cases import CaseFiles, find_cases, suffix_of
+from volfuse.label.errors import NotFound
 from volfuse.label.layout import Layout
 from volfuse.label.verdicts import VerdictStore
 from volfuse.storage import write_whole
@@ -36,11 +36,11 @@ class PairedDatastore(Datastore):
         """Return the two scans of a case.
 
         Raises:
-            FusionError: if there is no such case.
+            NotFound: if there is no such case.
         """
         cases = find_cases(self.layout.studies, self.modalities)
         if case not in cases:
-            raise FusionError("There is no such case; ask /datastore/ for the list.")
+            raise NotFound("There is no such case; ask /datastore/ for the list.")
         return cases[case]
 
     def name(self) -> str:
@@ -111,10 +111,10 @@ class PairedDatastore(Datastore):
         """Return the path of a fused image: that of a model, or under ``final`` what the last reader chose.
 
         Raises:
-            FusionError: if there is none.
+            NotFound: if there is none.
         """
         if label_tag not in self.get_labels_by_image_id(self.pair(label_id).name):
-            raise FusionError("There is no fused image of this case under this tag; fuse it first.")
+            raise NotFound("There is no fused image of this case under this tag; fuse it first.")
         if label_tag == FINAL:
             return str(self.verdicts.last_image(label_id))
         return str(next((self.layout.images / label_tag).glob(f"{label_id}.*")))

@@ -10,6 +10,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from volfuse.label.errors import Busy
 from volfuse.models import Bundle
 from volfuse.storage import write_whole
 
@@ -52,24 +53,31 @@ class Rounds:
         """Keep every other process from training or repairing meanwhile.
 
         Raises:
-            Timeout: if another does.
+            Busy: if another does.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._folder / ".lock", timeout=0):
-            yield
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether a process trains, also one that outlived its server."""
+        lock = FileLock(self._folder / ".lock", timeout=0)
         try:
-            with self.alone():
-                return False
-        except Timeout:
-            return True
+            lock.acquire()
+        except Timeout as error:
+            raise Busy("Another round of training is running; wait for its end.") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def check_idle(self) -> None:
+        """Refuse if a process trains, also one that outlived its server.
+
+        Raises:
+            Busy: if one does.
+        """
+        with self.alone():
+            pass
 
     def repair_if_idle(self, models: Path) -> None:
         """Close the rounds that a killed process left open, unless one is running."""
-        with suppress(Timeout), self.alone():
+        with suppress(Busy), self.alone():
             self.repair(models)
 
     def repair(self, models: Path) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from filelock import Timeout
 from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.tasks.train import TrainTask
 
@@ -46,15 +45,13 @@ class FineTuneTask(TrainTask):
             datastore: the cases.
 
         Raises:
-            FusionError: if there is nothing to learn from, or another round is running.
+            FusionError: if there is nothing to learn from.
+            Busy: if another round is running.
         """
         store = paired(datastore)
         rounds = Rounds(store.layout.rounds)
-        try:
-            with rounds.alone():
-                return self._train(FineTuning(**request.get("settings", {})), rounds, request, store)
-        except Timeout as error:
-            raise FusionError("Another round of training is running; wait for its end.") from error
+        with rounds.alone():
+            return self._train(FineTuning(**request.get("settings", {})), rounds, request, store)
 
     def _train(
         self, settings: FineTuning, rounds: Rounds, request: Mapping[str, Any], datastore: PairedDatastore

@@ -2,11 +2,11 @@
 
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from volfuse.storage import write_whole
 
@@ -14,35 +14,44 @@ Decision = Literal["accept", "reject", "prefer"]
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """One judgement of one reader.
+class Judgement:
+    """What a reader says of a fused image.
 
     Attributes:
-        case: which case.
         verdict: the image of ``model`` is good, is not, or that of ``preferred_model`` is better.
         model: whose image was judged.
         preferred_model: whose image is better; ``None`` unless ``verdict`` is ``"prefer"``.
         rating: of the judged image, 1 (useless) to 5 (as good as it gets); ``None`` if it was not given.
         comment: in the reader's words.
         reader: who judged.
-        time: when the server took it, ISO 8601, UTC.
-        image: the file of the chosen fused image, beside this verdict; ``None`` after a rejection.
     """
 
-    case: str
     verdict: Decision
     model: str
-    preferred_model: str | None
-    rating: int | None
-    comment: str
-    reader: str
-    time: str
-    image: str | None
+    preferred_model: str | None = None
+    rating: int | None = None
+    comment: str = ""
+    reader: str = ""
 
     @property
     def chosen_model(self) -> str | None:
         """Whose image the reader wants."""
         return {"accept": self.model, "prefer": self.preferred_model, "reject": None}[self.verdict]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict(Judgement):
+    """A judgement as it is stored.
+
+    Attributes:
+        case: which case.
+        time: when the server took it, ISO 8601, UTC.
+        image: the file of the chosen fused image, beside this verdict; ``None`` after a rejection.
+    """
+
+    case: str
+    time: str
+    image: str | None
 
 
 class VerdictStore:
@@ -58,7 +67,7 @@ class VerdictStore:
     def add(
         self,
         case: str,
-        words: Mapping[str, Any],
+        judgement: Judgement,
         suffix: str = "",
         write_image: Callable[[Path], object] | None = None,
     ) -> Verdict:
@@ -68,7 +77,7 @@ class VerdictStore:
 
         Args:
             case: a known case.
-            words: the attributes of :class:`Verdict` but ``case``, ``time`` and ``image``.
+            judgement: what the reader says.
             suffix: of the chosen image.
             write_image: writes that image to the path it is given; ``None`` if no image is chosen.
         """
@@ -77,7 +86,7 @@ class VerdictStore:
         image = None
         if write_image is not None:
             image = write_whole(self._folder / case / f"{stem}{suffix}", write_image).name
-        verdict = Verdict(case=case, time=now.isoformat(), image=image, **words)
+        verdict = Verdict(**vars(judgement), case=case, time=now.isoformat(), image=image)
         write_whole(self._folder / case / f"{stem}.json", json.dumps(asdict(verdict), indent=1))
         return verdict
 

@@ -1,6 +1,9 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from volfuse.label.errors import Busy
 from volfuse.label.rounds import Rounds
 
 
@@ -14,9 +17,10 @@ def test_a_round_that_was_killed_is_closed_by_what_its_metadata_say(tmp_path: Pa
         json.dumps({"weights": {"model_round1.pt": {}}})
     )
     with rounds.alone():
-        assert rounds.is_busy
+        with pytest.raises(Busy, match="Another round of training is running; wait for its end"):
+            rounds.check_idle()
         rounds.repair_if_idle(models)  # another process is training
-    assert not rounds.is_busy
+    rounds.check_idle()
     assert [record["state"] for record in rounds.all()] == ["running", "running"]
     rounds.repair_if_idle(models)
     assert [(record["state"], record.get("published_as")) for record in rounds.all()] == [

@@ -21,9 +21,11 @@ from volfuse.errors import TOO_LITTLE_MEMORY, FusionError, StorageError
 from volfuse.label.application import FusionApp
 from volfuse.label.cases import suffix_of
 from volfuse.label.datastore import PairedDatastore
+from volfuse.label.errors import Busy, NotFound
 from volfuse.label.server.parameters import Parameters
 
 _P = TypeVar("_P", bound=Parameters)
+_STATUS: dict[type[Exception], int] = {NotFound: 404, Busy: 429}
 _MOST_VALUES = 1 << 28  # 512 x 512 x 1024
 _logger = logging.getLogger(__name__)
 
@@ -49,29 +51,6 @@ def read(kind: type[_P], text: str | None) -> _P:
         return kind.model_validate_json(text or "{}")
     except ValidationError as error:
         raise HTTPException(422, _sentences(error.errors())) from error
-
-
-def known_case(request: Request, case: str) -> str:
-    """Return ``case`` if there is such a one.
-
-    Raises:
-        HTTPException: 404 if not.
-    """
-    if case not in store(request).list_images():
-        raise HTTPException(404, "There is no such case; ask /datastore/ for the list.")
-    return case
-
-
-def known_model(request: Request, model: str) -> str:
-    """Return ``model`` if there is such a one.
-
-    Raises:
-        HTTPException: 404 if not.
-    """
-    application(request).take_up_new_models()
-    if model not in application(request)._infers:
-        raise HTTPException(404, "There is no such model; ask /info/ for the list.")
-    return model
 
 
 def keep_upload(upload: UploadFile, folder: Path, stem: str) -> Path:
@@ -104,11 +83,11 @@ def send_file(path: Path, name: str, is_scratch: bool = False) -> FileResponse:
 
 
 async def answer_error(_request: Request, error: Exception) -> JSONResponse:
-    """Answer 400 with the sentence of an error that the client can do something about."""
+    """Answer with the sentence of an error that the client can do something about."""
+    _logger.info("Details:", exc_info=error)
     if isinstance(error, MONAILabelException):
         return JSONResponse({"detail": error.msg}, 400)  # type: ignore[attr-defined] # a slot, unseen by mypy
-    _logger.info("Details:", exc_info=error)
-    return JSONResponse({"detail": str(error)}, 400)
+    return JSONResponse({"detail": str(error)}, _STATUS.get(type(error), 400))
 
 
 async def answer_invalid(_request: Request, error: RequestValidationError) -> JSONResponse:

@@ -13,14 +13,13 @@ from volfuse.label.datastore import FINAL
 from volfuse.label.server.answers import (
     application,
     keep_upload,
-    known_case,
-    known_model,
     read,
     scratch_folder,
     send_file,
     store,
 )
 from volfuse.label.server.parameters import Name, VerdictParameters
+from volfuse.label.verdicts import Judgement
 
 router = APIRouter(prefix="/datastore", tags=["Datastore"])
 CaseName = Annotated[Name, Query()]
@@ -37,21 +36,21 @@ def datastore(request: Request, output: Literal["train", "stats", "all"] = "stat
 @router.get("/image", summary="Download the reference scan")
 def image(request: Request, image: CaseName) -> FileResponse:
     """Send the scan whose grid the fused image has."""
-    path = store(request).pair(known_case(request, image)).reference
+    path = store(request).pair(image).reference
     return send_file(path, path.name)
 
 
 @router.get("/second", summary="Download the second scan")
 def second(request: Request, image: CaseName) -> FileResponse:
     """Send the second scan of a case."""
-    path = store(request).pair(known_case(request, image)).second
+    path = store(request).pair(image).second
     return send_file(path, path.name)
 
 
 @router.get("/image/info", summary="What is known of a case")
 def image_info(request: Request, image: CaseName) -> dict[str, Any]:
     """Return file names, scores and the last verdict."""
-    return store(request).get_image_info(known_case(request, image))
+    return store(request).get_image_info(image)
 
 
 @router.head("/label", summary="Is there such a fused image?", include_in_schema=False)
@@ -60,9 +59,7 @@ def label(
     request: Request, tag: Name, label: Annotated[Name | None, Query()] = None, image: Name | None = None
 ) -> FileResponse:
     """Send what a model made (tag: its name) or what the last reader chose (tag: final)."""
-    case = known_case(request, label or image or "")
-    if tag not in store(request).get_labels_by_image_id(case):
-        raise HTTPException(404, "There is no fused image of this case under this tag; fuse it first.")
+    case = label or image or ""
     path = Path(store(request).get_label_uri(case, tag))
     return send_file(path, f"{case}_{tag}{suffix_of(path.name)}")
 
@@ -70,13 +67,13 @@ def label(
 @router.get("/label/info", summary="What the last reader said")
 def label_info(request: Request, label: CaseName, tag: Name) -> dict[str, Any]:
     """Return the last verdict under the tag final; other tags hold nothing."""
-    return store(request).get_label_info(known_case(request, label), tag)
+    return store(request).get_label_info(label, tag)
 
 
 @router.get("/verdicts", summary="All verdicts on a case")
 def verdicts(request: Request, image: CaseName) -> list[dict[str, Any]]:
     """Return every verdict on a case, the oldest first."""
-    return [vars(verdict) for verdict in store(request).verdicts.of(known_case(request, image))]
+    return [vars(verdict) for verdict in store(request).verdicts.of(store(request).pair(image).name)]
 
 
 @router.put("/label", summary="Give a verdict")
@@ -92,19 +89,19 @@ def give_verdict(
     With the verdict goes the image the reader wants: the file that is sent, or else what the chosen model makes. When
     the answer comes, the verdict is on the disk.
     """
-    case = known_case(request, image)
-    words = read(VerdictParameters, params).model_dump()
-    for model in filter(None, (words["model"], words["preferred_model"])):
-        known_model(request, model)
-    chosen = {"accept": words["model"], "prefer": words["preferred_model"], "reject": None}[words["verdict"]]
+    case = store(request).pair(image).name
+    judgement = Judgement(**read(VerdictParameters, params).model_dump())
+    for model in filter(None, (judgement.model, judgement.preferred_model)):
+        application(request).infer_task(model)
+    chosen = judgement.chosen_model
     folder = scratch_folder(request)
     try:
         if chosen is None:
-            verdict = store(request).verdicts.add(case, words)
+            verdict = store(request).verdicts.add(case, judgement)
         else:
             file = _chosen_image(request, case, chosen, label, folder)
             verdict = store(request).verdicts.add(
-                case, words, suffix_of(file.name), lambda path: shutil.copyfile(file, path)
+                case, judgement, suffix_of(file.name), lambda path: shutil.copyfile(file, path)
             )
     finally:
         shutil.rmtree(folder)

@@ -1,19 +1,18 @@
-"""Routes that fuse: one case, a session of two files, many cases."""
+"""Routes that fuse one case, the two files of a session, or many cases."""
 
 import json
 import uuid
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import psutil
 from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, Response
-from monailabel.utils.async_tasks.task import AsyncTask
 
 from volfuse.fusion.pipeline import FusionOptions
-from volfuse.label.server.answers import application, known_case, known_model, read, send_file
+from volfuse.label.server.answers import application, read, send_file
 from volfuse.label.server.parameters import BatchParameters, InferParameters, Name
 from volfuse.label.server.sessions import SessionId
+from volfuse.label.server.tasks import begin_task
 
 router = APIRouter(tags=["Infer"])
 
@@ -28,7 +27,7 @@ def infer(
     output: Annotated[Literal["image", "json", "all"], Query()] = "all",
 ) -> Response:
     """Fuse a case of the studies folder, or the two files of a session."""
-    known_model(request, model)
+    application(request).infer_task(model)
     parameters = read(InferParameters, params)
     if (image is None) == (session_id is None):
         raise HTTPException(422, "Name either an image or a session_id.")
@@ -40,7 +39,7 @@ def infer(
         "result_extension": parameters.result_extension,
     }
     if image is not None:
-        work["image"] = known_case(request, image)
+        work["image"] = image
     else:
         work["files"] = request.app.state.sessions.files(session_id)
     result = application(request).infer(work)
@@ -63,48 +62,8 @@ def batch_infer(
     run_sync: bool = False,
 ) -> Any:
     """Fuse many cases; each result is kept under the name of the model."""
-    work = {"model": known_model(request, model), "images": images}
-    answer, busy = AsyncTask.run("batch_infer", request=work, force_sync=run_sync)
-    if answer is None:
-        raise HTTPException(429, busy)
-    return answer
-
-
-@router.get("/batch/infer", summary="How far the batch is")
-def batch_status(all: bool = False, check_if_running: bool = False) -> Any:
-    """Return the last batch, or all."""
-    return task_status("batch_infer", all, check_if_running)
-
-
-@router.delete("/batch/infer", summary="Stop the batch")
-def stop_batch() -> Any:
-    """Stop the batch; results that are there stay."""
-    return stop_task("batch_infer")
-
-
-def task_status(method: str, every: bool, check_if_running: bool) -> Any:
-    """Return what is known of background tasks of a kind.
-
-    Raises:
-        HTTPException: 404 if there is none.
-    """
-    answer, nothing = AsyncTask.status(method, every, check_if_running)
-    if answer is None:
-        raise HTTPException(404, nothing)
-    # Copies: the thread of the task goes on writing. The last lines are in a deque, which JSON does not know.
-    copies = [
-        {**task, "details": list(task.get("details", ()))}
-        for task in (answer if isinstance(answer, list) else [answer])
-    ]
-    return copies if isinstance(answer, list) else copies[0]
-
-
-def stop_task(method: str) -> Any:
-    """Stop a background task; returns it, or nothing if none was running."""
-    try:
-        return AsyncTask.stop(method)
-    except psutil.NoSuchProcess:  # it ended by itself meanwhile
-        return None
+    application(request).infer_task(model)
+    return begin_task("batch_infer", {"model": model, "images": images}, run_sync)
 
 
 def _both(file: Path, facts: dict[str, Any], name: str) -> Response:

@@ -22,7 +22,7 @@ from volfuse.errors import FusionError
 from volfuse.label.application import FusionApp
 from volfuse.label.layout import Layout
 from volfuse.label.rounds import Rounds
-from volfuse.label.server import access, cases, fusing, learning, sessions
+from volfuse.label.server import access, cases, fusing, learning, sessions, tasks
 from volfuse.label.server.answers import ERRORS
 from volfuse.label.server.guard import App, Guard
 from volfuse.resources import shipped
@@ -76,7 +76,7 @@ def build(server: ServerSettings) -> App:
     api.state.application = application
     api.state.token = server.token
     api.state.sessions = sessions.Sessions(application.layout.sessions)
-    for part in (access, cases, fusing, learning, sessions):
+    for part in (access, cases, fusing, learning, tasks, sessions):
         api.include_router(part.router)
 
     @api.get("/info/", tags=["App"], summary="Models, strategies, scorings, trainers")
@@ -125,8 +125,7 @@ def run(server: ServerSettings, announce: Callable[[str], None]) -> None:
 @asynccontextmanager
 async def _lifespan(_api: FastAPI) -> AsyncIterator[None]:
     yield
-    for method in ("train", "scoring", "batch_infer"):
-        fusing.stop_task(method)
+    tasks.stop_all()
 
 
 def _prepare_subprocesses(studies: str, conf: dict[str, str]) -> None:
