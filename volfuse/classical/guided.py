@@ -15,8 +15,8 @@ from volfuse.numerics.windows import box_mean, gaussian_mean
 
 BASE_RADIUS = 15
 SALIENCY_SIGMA, SALIENCY_RADIUS = 5.0, 5
-BASE_GUIDANCE = {"radius": 45, "epsilon": 0.3}
-DETAIL_GUIDANCE = {"radius": 7, "epsilon": 1e-6}
+BASE_GUIDANCE = 45, 0.3  # radius and epsilon of the guided filter
+DETAIL_GUIDANCE = 7, 1e-6
 
 
 class GuidedFilterFusion(FusionRule):
@@ -31,8 +31,8 @@ class GuidedFilterFusion(FusionRule):
         """(B, N, H, W) -> (B, 1, H, W)."""
         salient = winners(saliency(sources))
         base = box_mean(sources, BASE_RADIUS)
-        base_weights = _shares(guided_filter(sources, salient, **BASE_GUIDANCE))
-        detail_weights = _shares(guided_filter(sources, salient, **DETAIL_GUIDANCE))
+        base_weights = _shares(guided_filter(sources, salient, *BASE_GUIDANCE))
+        detail_weights = _shares(guided_filter(sources, salient, *DETAIL_GUIDANCE))
         return (base_weights * base + detail_weights * (sources - base)).sum(1, keepdim=True)
 
 

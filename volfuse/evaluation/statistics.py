@@ -122,7 +122,8 @@ def wilcoxon(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
 
 def average_ranks(values: np.ndarray, higher_is_better: bool) -> np.ndarray:
     """Mean rank of each method over (images, methods); 1 is best, ties share their ranks."""
-    return stats.rankdata(-values if higher_is_better else values, axis=1).mean(axis=0)
+    ranks: np.ndarray = stats.rankdata(-values if higher_is_better else values, axis=1).mean(axis=0)
+    return ranks
 
 
 def critical_difference(images: int, methods: int) -> float:
@@ -143,7 +144,8 @@ def mean_interval(values: np.ndarray) -> np.ndarray:
     images = len(values)
     # How often each image is drawn: all resampled means are then one matrix product.
     counts = np.random.default_rng(_SEED).multinomial(images, np.full(images, 1 / images), size=_RESAMPLES)
-    return np.percentile(counts @ values / images, [2.5, 97.5], axis=0)
+    ends: np.ndarray = np.percentile(counts @ values / images, [2.5, 97.5], axis=0)
+    return ends
 
 
 def _analyse(values: np.ndarray, methods: tuple[str, ...]) -> Analysis:
@@ -154,14 +156,14 @@ def _analyse(values: np.ndarray, methods: tuple[str, ...]) -> Analysis:
     is_normal = all(each.p > ALPHA for each in normality)
     overall = None
     if len(methods) > 2:
-        name, test = ("ANOVA", repeated_measures_anova) if is_normal else ("Friedman", friedman)
-        statistic, p = test(values)
+        name, test_all = ("ANOVA", repeated_measures_anova) if is_normal else ("Friedman", friedman)
+        statistic, p = test_all(values)
         overall = TestResult(name, "", "", statistic, p, p)
-    name, test = ("paired t", paired_t) if is_normal else ("Wilcoxon", wilcoxon)
+    name, test_two = ("paired t", paired_t) if is_normal else ("Wilcoxon", wilcoxon)
     indices = list(combinations(range(len(methods)), 2))
     comparisons = []
     for first, second in indices:
-        statistic, p = test(values[:, first], values[:, second])
+        statistic, p = test_two(values[:, first], values[:, second])
         adjusted = min(1.0, p * len(indices))
         comparisons.append(TestResult(name, methods[first], methods[second], statistic, p, adjusted))
     return Analysis(normality, overall, tuple(comparisons))

@@ -105,4 +105,5 @@ def p_value(p: float) -> str:
 
 def _defined(values: np.ndarray) -> np.ndarray:
     """Leave out the pairs whose images are too small for the metric."""
-    return values[np.isfinite(values).all(axis=1)]
+    defined: np.ndarray = values[np.isfinite(values).all(axis=1)]
+    return defined

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TextIO
@@ -73,7 +74,7 @@ def main() -> None:
     while True:
         job, request = inbox.jobs.get()
         report(JobEvent(job, "started"))
-        report(_answer(job, request, report, lambda job=job: inbox.is_cancelled(job)))
+        report(_answer(job, request, report, partial(inbox.is_cancelled, job)))
 
 
 def _answer(

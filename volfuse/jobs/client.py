@@ -167,7 +167,7 @@ class FusionWorker:
     def _end(self, event: JobEvent) -> JobEvent:
         if self._kill_at is not None:  # asked for first, so this is how it ends, however far it came
             event = JobEvent(event.job, "cancelled")
-        if event.kind != "finished":
+        if event.kind != "finished" and self._request is not None:
             # Files are half-written while their names start with a dot.
             written = [Path(self._request.output), *self._request.contribution_files]
             for path in (*written, *self.folder.rglob(".*")):

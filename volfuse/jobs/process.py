@@ -3,11 +3,13 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
+from typing import IO
 
 _EXIT_SECONDS = 5.0  # from the end of the output to the end of the process, before it is killed
 _KILL_SECONDS = 1.0  # from the signal to the end: the system gives gigabytes back meanwhile
@@ -43,8 +45,8 @@ class LineProcess:
         self._incoming: SimpleQueue[str] = SimpleQueue()
         self._over = threading.Event()
         self._was_killed = False
-        for task in (self._write, self._read):
-            threading.Thread(target=task, daemon=True).start()
+        for move, pipe in ((self._write, self._process.stdin), (self._read, self._process.stdout)):
+            threading.Thread(target=move, args=(pipe,), daemon=True).start()
 
     @property
     def pid(self) -> int:
@@ -74,7 +76,7 @@ class LineProcess:
         if self._was_killed:
             return
         self._was_killed = True
-        if os.name == "nt":
+        if sys.platform == "win32":
             subprocess.run(
                 ["taskkill", "/PID", str(self.pid), "/T", "/F"],
                 check=False,
@@ -88,14 +90,14 @@ class LineProcess:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_KILL_SECONDS)
 
-    def _write(self) -> None:
-        with suppress(OSError), self._process.stdin as pipe:  # it has ended, which _read notices
+    def _write(self, pipe: IO[bytes]) -> None:
+        with suppress(OSError), pipe:  # it has ended, which _read notices
             for line in iter(self._outgoing.get, None):
                 pipe.write(line.encode())
                 pipe.flush()
 
-    def _read(self) -> None:
-        with self._process.stdout as pipe:
+    def _read(self, pipe: IO[bytes]) -> None:
+        with pipe:
             for line in pipe:
                 self._incoming.put(line.decode(errors="replace"))
         with suppress(subprocess.TimeoutExpired):  # let it end by itself: the exit code tells why

@@ -44,8 +44,8 @@ def average_gradient(fused: Tensor, sources: Tensor, *, convention: str = "refer
     wraps = is_published(convention)
     fused, _ = prepare(fused, sources)
     image = _eight_bit(fused) if wraps else 255 * fused
-    squared = sum(_central_difference(image, dim) ** 2 for dim in (2, 3))
-    return safe_sqrt(squared.to(fused.dtype) / 2).mean(dim=(1, 2, 3))
+    down, across = (_central_difference(image, dim) ** 2 for dim in (2, 3))
+    return safe_sqrt((down + across).to(fused.dtype) / 2).mean(dim=(1, 2, 3))
 
 
 def _eight_bit(fused: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """All fusion metrics as one MONAI metric, so that a bundle's JSON can name them."""
 
+from typing import Any
+
 import torch
 from monai.metrics import CumulativeIterationMetric
 from monai.metrics.utils import do_metric_reduction
@@ -47,7 +49,7 @@ class FusionMetric(CumulativeIterationMetric):
         self.convention = convention
         self.reduction = reduction
 
-    def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None) -> Tensor:
+    def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None, **kwargs: Any) -> Tensor:
         """(B, 1) values; MONAI's reductions expect a channel axis."""
         if y is None:
             raise ValueError("FusionMetric needs the sources as y.")

@@ -44,7 +44,7 @@ def visual_information_fidelity(fused: Tensor, sources: Tensor) -> Tensor:
     the sources, CDDFuse calls the sum VIFF.
     """
     fused, sources = prepare(fused, sources, minimum_size=MINIMUM_SIZE)
-    seen = available = 0
+    seen = available = fused.new_zeros(sources.shape[:2])
     for scale in _scales(fused, sources, eye_noise=2):
         seen = seen + scale.seen.sum(dim=(2, 3))
         available = available + scale.available.sum(dim=(2, 3))
