@@ -185,6 +185,10 @@ def evaluate(
     convention: Annotated[
         ConventionName, typer.Option(help="The correct arithmetic, or that behind published tables.")
     ] = ConventionName.reference,
+    lesions: Annotated[
+        bool,
+        typer.Option("--lesions", help="Also measure how much of a lesion that one image shows is kept."),
+    ] = False,
     device: Device = "auto",
     verbose: Verbose = False,
 ) -> None:
@@ -199,7 +203,7 @@ def evaluate(
         selection = select(pairs, split, _names(models), _names(tasks), _names(metrics), convention.value)
         command = shlex.join(["volfuse", *sys.argv[1:]])
         with progress_bar("Evaluating", "pairs") as progress:
-            page = write_report(selection, output, device, progress, command)
+            page = write_report(selection, output, device, progress, command, lesions)
         out.print(f"Report: {page}", soft_wrap=True, highlight=False)
 
 

@@ -1,29 +1,29 @@
 """The insertion test: is a lesion that only one scan shows still there in the fused image?"""
 
 import hashlib
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from volfuse.errors import FusionError
 from volfuse.evaluation.selection import Pair, find_pairs
+from volfuse.fusion.inferers import FusionInferer
 from volfuse.fusion.pipeline import FusionOptions, plain_errors
 from volfuse.metrics import transfer
 from volfuse.models import find
-from volfuse.numerics.lesions import Lesions, insert_lesions
+from volfuse.numerics.lesions import insert_lesions
 
 RADII = (3.0, 9.0)
 """Smallest and largest standard deviation of a lesion, in pixels."""
 AMPLITUDE = 0.2
 """Contrast of a lesion, of 0..1."""
 PAIRS_PER_TASK = 10
-LESIONS_PER_PAIR = 4
 
-_logger = logging.getLogger(__name__)
+Fuse = nn.Module | Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -44,22 +44,47 @@ class SourcePair:
 
 
 @dataclass(frozen=True)
+class PlacedLesion:
+    """A lesion in one source of a pair.
+
+    Attributes:
+        number: counts the lesions of the pair.
+        source: index of the one source that has it.
+        sign: 1 for a bright lesion, -1 for a dark one.
+        radius: its standard deviation.
+        center: voxel index of its centre.
+        sources: the pair with it, (1, N, H, W) or (1, N, H, W, D).
+        difference: what it changed in its source, (1, 1, H, W) or (1, 1, H, W, D).
+    """
+
+    number: int
+    source: int
+    sign: int
+    radius: float
+    center: tuple[int, ...]
+    sources: Tensor
+    difference: Tensor
+
+
+@dataclass(frozen=True)
 class LesionRecord:
-    """One lesion and what became of it.
+    """A lesion and what became of it in the fused image.
 
     Attributes:
         task: which kind of images.
         pair: their name.
+        number: counts the lesions of the pair.
         source: index of the one source that has it.
         sign: 1 for a bright lesion, -1 for a dark one.
         radius: its standard deviation.
-        amplitude: its contrast, without sign.
+        amplitude: its contrast, below 0 for a dark one.
         center: voxel index of its centre.
         transfer: T, see :func:`volfuse.metrics.transfer`.
     """
 
     task: str
     pair: str
+    number: int
     source: int
     sign: int
     radius: float
@@ -69,24 +94,18 @@ class LesionRecord:
 
 
 def insertion_test(
-    fuse: Callable[[Tensor], Tensor],
-    pairs: Iterable[SourcePair],
-    seed: int = 0,
-    lesions_per_pair: int = LESIONS_PER_PAIR,
+    fuse: Fuse, pairs: Iterable[SourcePair], seed: int = 0, lesions_per_pair: int | None = None
 ) -> list[LesionRecord]:
     """Put lesions into one source at a time, fuse before and after, and measure what arrives.
 
-    The lesions of a pair go through sources and signs in turn: bright and dark in the first, bright and dark in the
-    second, and so on; size and place are drawn. They depend on ``seed`` and the pair alone: every model gets the
-    same, on every device. A lesion that fits nowhere (a dark one in a source that is dark everywhere) is left out
-    and logged.
+    Every model gets the same lesions, on every device; see :func:`place_lesions`.
 
     Args:
-        fuse: ``fuse(sources (1, N, H, W) or (1, N, H, W, D)) -> (1, 1, ...)``: a network, or with the steps of its
-            bundle, which volumes need, ``functools.partial(inferer, network=network)``.
+        fuse: a network (B, N, H, W) -> (B, 1, H, W), wherever its weights are; or, to fuse as its bundle says,
+            ``functools.partial(inferer, network=network)``.
         pairs: what to put lesions into; :func:`read_pairs` reads a folder of them.
         seed: of the random lesions.
-        lesions_per_pair: how many, each by itself.
+        lesions_per_pair: how many, each by itself; by default a bright and a dark one in each source.
 
     Returns:
         One record per lesion, in the order of the pairs.
@@ -100,22 +119,11 @@ def insertion_test(
         >>> [round(record.transfer, 3) for record in records]
         [0.5, 0.5, 0.5, 0.5]
     """
-    records = []
-    for pair in pairs:
-        before = None
-        for number in range(lesions_per_pair):
-            sign, source = (1, -1)[number % 2], number // 2 % len(pair.sources)
-            radius, lesion = draw_lesion(pair, source, sign, f"{seed}/{number}")
-            if not lesion.found:
-                word = "bright" if sign > 0 else "dark"
-                _logger.warning("%s/%s: source %d has no place for a %s lesion of radius %.1f",
-                                pair.task, pair.name, source, word, radius)  # fmt: skip
-                continue
-            with torch.no_grad():
-                before = fuse(pair.sources[None]) if before is None else before
-                value = transfer(before.cpu(), fuse(lesion.sources).cpu(), lesion.difference).item()
-            center = tuple(lesion.centers[0].tolist())
-            records.append(LesionRecord(pair.task, pair.name, source, sign, radius, AMPLITUDE, center, value))
+    records = [
+        record
+        for pair in pairs
+        for record in measure_lesions(fuse, pair, place_lesions(pair, seed, lesions_per_pair))
+    ]
     if not records:
         raise FusionError(
             "No pair has a place for a lesion: the images are empty or saturated; choose other pairs."
@@ -123,34 +131,66 @@ def insertion_test(
     return records
 
 
-def draw_lesion(pair: SourcePair, source: int, sign: int, seed: str) -> tuple[float, Lesions]:
-    """Draw the size and the place of one lesion, from ``seed`` and the name of the pair.
+def place_lesions(pair: SourcePair, seed: int = 0, count: int | None = None) -> list[PlacedLesion]:
+    """Draw the lesions of a pair.
 
-    Args:
-        pair: what gets it.
-        source: index of the source that gets it.
-        sign: 1 for a bright lesion, -1 for a dark one.
-        seed: any text.
-
-    Returns:
-        Its radius, and the lesion in a batch of one.
+    They go through sources and signs in turn: bright and dark in the first, bright and dark in the second, and so
+    on; size and place are random, and depend on the seed and the pair's name and content alone. A lesion that fits
+    nowhere (a dark one in a source that is dark everywhere) is missing in what is returned, and its number with it.
     """
-    digest = hashlib.sha256(f"{seed}/{pair.task}/{pair.name}".encode()).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest[:6], "big"))
-    radius = RADII[0] + (RADII[1] - RADII[0]) * torch.rand(1, generator=generator)
-    lesion = insert_lesions(
-        pair.sources[None].float(),
-        torch.tensor([source]),
-        radius,
-        torch.tensor([sign * AMPLITUDE]),
-        generator,
-        pair.spacing,
-    )
-    return radius.item(), lesion
+    lesions = []
+    for number in range(count or lesions_in(len(pair.sources))):
+        sign, source = (1, -1)[number % 2], number // 2 % len(pair.sources)
+        digest = hashlib.sha256(f"{seed}/{number}/{pair.task}/{pair.name}".encode()).digest()
+        chance = torch.Generator().manual_seed(int.from_bytes(digest[:6], "big"))
+        radius = RADII[0] + (RADII[1] - RADII[0]) * torch.rand(1, generator=chance)
+        lesion = insert_lesions(
+            pair.sources[None].float(),
+            torch.tensor([source]),
+            radius,
+            torch.tensor([sign * AMPLITUDE]),
+            chance,
+            pair.spacing,
+        )
+        if lesion.found:
+            center = tuple(lesion.centers[0].tolist())
+            lesions.append(
+                PlacedLesion(number, source, sign, radius.item(), center, lesion.sources, lesion.difference)
+            )
+    return lesions
+
+
+def lesions_in(num_sources: int) -> int:
+    """Return how many lesions a pair gets: a bright and a dark one in each of its sources."""
+    return 2 * num_sources
+
+
+@torch.no_grad()
+def measure_lesions(fuse: Fuse, pair: SourcePair, lesions: Sequence[PlacedLesion]) -> list[LesionRecord]:
+    """Fuse a pair without and with each of its lesions; the arguments are those of :func:`insertion_test`."""
+    if isinstance(fuse, nn.Module):
+        fuse = partial(FusionInferer(), network=fuse)
+    if not lesions:
+        return []
+    before = fuse(pair.sources[None].float())
+    return [
+        LesionRecord(
+            pair.task,
+            pair.name,
+            lesion.number,
+            lesion.source,
+            lesion.sign,
+            lesion.radius,
+            lesion.sign * AMPLITUDE,
+            lesion.center,
+            transfer(before, fuse(lesion.sources), lesion.difference).item(),
+        )
+        for lesion in lesions
+    ]
 
 
 def read_pairs(
-    dataset_dir: Path, split: str = "test", tasks: Sequence[str] = (), per_task: int = PAIRS_PER_TASK
+    dataset_dir: str | Path, split: str = "test", tasks: Sequence[str] = (), per_task: int = PAIRS_PER_TASK
 ) -> list[SourcePair]:
     """Read pairs as the default options of a fusion prepare them, the same number of every task.
 
@@ -164,7 +204,7 @@ def read_pairs(
         FusionError: if a name is unknown, a file is missing or the split holds no pairs.
     """
     prepared = []
-    for pair in evenly(find_pairs(dataset_dir, split, tasks), per_task):
+    for pair in evenly(find_pairs(Path(dataset_dir), split, tasks), per_task):
         keys = [f"source_{number}" for number in range(len(pair.sources))]
         parser = find("average").parser(sources=keys, **FusionOptions().config_values(len(keys)))
         with plain_errors():

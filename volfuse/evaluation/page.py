@@ -24,11 +24,21 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class LesionSection:
+    """What the insertion test found, and sentences about lesions that were left out."""
+
+    table: Table
+    picture: Picture
+    notes: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Report:
     """What the page shows.
 
     Attributes:
         tables: one per task, then costs.
+        lesions: what the insertion test found, if it was run.
         verdicts: task -> one line per metric.
         pictures: in their order.
         notes: sentences about what was left out.
@@ -36,6 +46,7 @@ class Report:
     """
 
     tables: Sequence[Table]
+    lesions: LesionSection | None
     verdicts: Mapping[str, Sequence[Verdict]]
     pictures: Sequence[Picture]
     notes: Sequence[str]

@@ -14,11 +14,14 @@ import volfuse
 from volfuse.errors import FusionError
 from volfuse.evaluation.costs import describe_device, measure_cost
 from volfuse.evaluation.figure_grid import draw_grid
+from volfuse.evaluation.figure_lesions import draw_lesions_kept
 from volfuse.evaluation.figure_ranks import draw_ranks
+from volfuse.evaluation.lesion_run import run_lesions
+from volfuse.evaluation.lesion_summary import lesion_table, summary_csv
 from volfuse.evaluation.methods import Method
-from volfuse.evaluation.page import Picture, Report, render
+from volfuse.evaluation.page import LesionSection, Picture, Report, render
 from volfuse.evaluation.results import TaskValues, collect
-from volfuse.evaluation.runner import plan, run
+from volfuse.evaluation.runner import Measurement, measure_metrics, plan, run
 from volfuse.evaluation.selection import Selection
 from volfuse.evaluation.tables import Table, cost_table, latex, markdown, summary_table
 from volfuse.evaluation.values import ValueFile
@@ -36,6 +39,7 @@ def evaluate(
     device: str = "auto",
     progress: Callable[[int, int], None] | None = None,
     command: str = "",
+    lesions: bool = False,
 ) -> Path:
     """Run the selected models over the selected pairs and write the report.
 
@@ -47,6 +51,7 @@ def evaluate(
         device: where networks run: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
         progress: called as ``progress(pairs_done, pairs_in_all)``.
         command: how the report was asked for, to be shown in it.
+        lesions: also put lesions into single sources and report what of them arrives.
 
     Returns:
         The page, ``output/index.html``.
@@ -59,24 +64,35 @@ def evaluate(
     methods = [Method(model, chosen_device) for model in selection.models]
     measurements, notes = plan(selection, methods)
     values = ValueFile(output / "values.csv", [metric.name for metric in selection.metrics])
-    notes += run(measurements, values, selection.convention, progress)
+    notes += run(
+        measurements,
+        values,
+        lambda each: values.missing(each.row),
+        measure_metrics(selection.convention),
+        progress,
+    )
     values.sort(each.row for each in measurements)
     tasks = collect(measurements, values, selection.metrics)
     if not tasks:
         raise FusionError(notes[0])
 
+    kept = _lesions_kept(measurements, output, progress) if lesions else None
+    notes += kept.notes if kept else []
     costs = {method.name: measure_cost(method, chosen_device) for method in methods}
     tables = [*(summary_table(task, selection.metrics) for task in tasks), cost_table(costs)]
     analyses = {task.task: analyse_task(task, selection.metrics) for task in tasks}
     for task in tasks:
         notes += shortcomings(task, selection.metrics)
-    write_whole(output / "summary.md", _summary(selection, tables, notes))
+    every_table = [*tables, kept.table] if kept else tables
+    write_whole(output / "summary.md", _summary(selection, every_table, notes))
     write_whole(
-        output / "summary.tex", "% for the packages booktabs and graphicx\n" + "\n".join(map(latex, tables))
+        output / "summary.tex",
+        "% for the packages booktabs and graphicx\n" + "\n".join(map(latex, every_table)),
     )
     write_whole(output / "statistics.csv", statistics_csv(analyses))
     page = Report(
         tables=tables,
+        lesions=kept,
         verdicts={
             task.task: lines
             for task in tasks
@@ -95,6 +111,23 @@ def _summary(selection: Selection, tables: Sequence[Table], notes: Sequence[str]
         "[95 % bootstrap interval]; best bold, second underlined.\n\nFor research. Not a medical device.\n"
     )
     return "\n".join([head, *map(markdown, tables), *(f"- {note}" for note in notes)]).rstrip() + "\n"
+
+
+def _lesions_kept(
+    measurements: Sequence[Measurement], output: Path, progress: Callable[[int, int], None] | None
+) -> LesionSection | None:
+    """Run the insertion test and write its files; nothing if no lesion has a place."""
+    records, notes = run_lesions(measurements, output / "lesions.csv", progress)
+    if not records:
+        return None
+    origins = {each.method.name: each.row for each in measurements}
+    write_whole(output / "lesion_summary.csv", summary_csv(records, origins))
+    caption = (
+        "Each point is a lesion in one scan; its height says how much of its contrast the fused image shows. In the "
+        "grey band it is lost to a reader, above the dashed line it is amplified."
+    )
+    picture = _save(draw_lesions_kept(records), output / "lesions_kept.png", "Lesions kept", caption)
+    return LesionSection(lesion_table(records), picture, notes)
 
 
 def _pictures(

@@ -41,6 +41,10 @@ class _Done:
     notes: list[str] = field(default_factory=list)
 
 
+Missing = Callable[[Measurement], Sequence[str]]
+Measure = Callable[[Measurement, Case, Sequence[str]], list[Row]]
+
+
 def plan(selection: Selection, methods: Sequence[Method]) -> tuple[list[Measurement], list[str]]:
     """List what is to be measured, pair by pair.
 
@@ -79,7 +83,8 @@ def plan(selection: Selection, methods: Sequence[Method]) -> tuple[list[Measurem
 def run(
     measurements: Sequence[Measurement],
     values: ValueFile,
-    convention: str,
+    missing: Missing,
+    measure: Measure,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[str]:
     """Measure what ``values`` lacks and write the rows of each pair as soon as it is done.
@@ -90,7 +95,8 @@ def run(
     Args:
         measurements: from :func:`plan`.
         values: where the rows go.
-        convention: of the metrics.
+        missing: names what has to be measured; an empty answer spares the work.
+        measure: measures what is named and returns complete rows.
         progress: called as ``progress(pairs_done, pairs_in_all)``.
 
     Returns:
@@ -103,7 +109,7 @@ def run(
     notes = []
     with _one_core_per_thread(), ThreadPoolExecutor(min(_MOST_WORKERS, _cores())) as pool:
         futures = [
-            pool.submit(_measure_pair, [(each, values.missing(each.row)) for each in group], convention)
+            pool.submit(_measure_pair, [(each, missing(each)) for each in group], measure)
             for group in by_pair
         ]
         try:
@@ -119,14 +125,26 @@ def run(
     return sorted(notes)
 
 
-def _measure_pair(work: Sequence[tuple[Measurement, Sequence[str]]], convention: str) -> _Done:
-    """Compute, for one pair, the metrics that each measurement lacks."""
+def measure_metrics(convention: str) -> Measure:
+    """Return what computes metrics, under the ``"reference"`` or the ``"published"`` convention."""
+
+    def measure(each: Measurement, case: Case, names: Sequence[str]) -> list[Row]:
+        fused = each.method.fuse(case, len(each.pair.sources))
+        image = case["image"].as_tensor()
+        numbers = {name: _measure(METRICS[name], fused, image, convention) for name in names}
+        return [{**each.row, **{name: f"{number:.9g}" for name, number in numbers.items()}}]
+
+    return measure
+
+
+def _measure_pair(work: Sequence[tuple[Measurement, Sequence[str]]], measure: Measure) -> _Done:
+    """Measure, on one pair, what each measurement lacks."""
     done = _Done()
     cases: dict[str, Case] = {}
-    for measurement, missing in work:
-        if not missing:
+    for each, names in work:
+        if not names:
             continue
-        pair, method = measurement.pair, measurement.method
+        pair, method = each.pair, each.method
         steps = method.steps(len(pair.sources))
         try:
             if steps.signature not in cases:
@@ -134,15 +152,10 @@ def _measure_pair(work: Sequence[tuple[Measurement, Sequence[str]]], convention:
         except FusionError as error:
             done.notes.append(f"{pair.task}/{pair.name} is left out: {error}")
             break
-        case = cases[steps.signature]
         try:
-            fused = method.fuse(case, len(pair.sources))
+            done.rows += measure(each, cases[steps.signature], names)
         except FusionError as error:
             done.notes.append(f"{pair.task}/{pair.name} is left out: {method.name} failed: {error}")
-            continue
-        image = case["image"].as_tensor()
-        numbers = {name: _measure(METRICS[name], fused, image, convention) for name in missing}
-        done.rows.append({**measurement.row, **{name: f"{number:.9g}" for name, number in numbers.items()}})
     return done
 
 

@@ -182,4 +182,4 @@ def _escape(text: str) -> str:
 
 
 def _tex_number(text: str) -> str:
-    return text.replace("-", "$-$")
+    return text.replace("-", "$-$").replace("%", r"\%")

@@ -8,9 +8,10 @@ from pathlib import Path
 from volfuse.errors import FusionError
 from volfuse.storage import write_whole
 
-_KEY = ("task", "split", "pair", "model")
-# A stored row counts only while all of these are what they were: models, images, arithmetic, program.
-_ORIGIN = ("version", "weights", "sources", "convention", "volfuse")
+KEY = ("task", "split", "pair", "model")
+"""What tells a row of ``values.csv`` from the others."""
+ORIGIN = ("version", "weights", "sources", "convention", "volfuse")
+"""A stored row counts only while all of these are what they were: models, images, arithmetic, program."""
 
 Row = Mapping[str, str]
 
@@ -24,17 +25,23 @@ class ValueFile:
     Args:
         path: the file; it is made if it is missing.
         metrics: names of the metric columns that this run needs.
+        key: the columns that tell a row from the others.
+        origin: the columns that say where a row comes from.
 
     Raises:
         FusionError: if the file cannot be written, or is something else than such a table.
     """
 
-    def __init__(self, path: Path, metrics: Sequence[str]) -> None:
+    def __init__(
+        self, path: Path, metrics: Sequence[str], key: Sequence[str] = KEY, origin: Sequence[str] = ORIGIN
+    ) -> None:
         self.path = path
-        header, rows = _read(path)
-        self._columns = [*_KEY, *_ORIGIN, *dict.fromkeys([*header, *metrics])]
+        self._key_columns = key
+        self._origin = origin
+        header, rows = _read(path, [*key, *origin])
+        self._columns = [*key, *origin, *dict.fromkeys([*header, *metrics])]
         self._metrics = metrics
-        self._rows = {_key(row): row for row in rows}
+        self._rows = {self._key(row): row for row in rows}
         self._write()
 
     def missing(self, row: Row) -> list[str]:
@@ -45,7 +52,7 @@ class ValueFile:
     def add(self, rows: Iterable[Row]) -> None:
         """Append rows, each joined with the values that are already stored for it."""
         joined = [{**self._stored(row), **row} for row in rows]
-        self._rows |= {_key(row): row for row in joined}
+        self._rows |= {self._key(row): row for row in joined}
         with self.path.open("a", newline="", encoding="utf-8") as file:
             file.write(self._lines(joined))
 
@@ -58,13 +65,16 @@ class ValueFile:
 
     def sort(self, rows: Iterable[Row]) -> None:
         """Bring the file into the order of ``rows``, other rows last: workers finish in any order."""
-        order = {_key(row): number for number, row in enumerate(rows)}
+        order = {self._key(row): number for number, row in enumerate(rows)}
         self._rows = dict(sorted(self._rows.items(), key=lambda item: order.get(item[0], len(order))))
         self._write()
 
     def _stored(self, row: Row) -> Row:
-        stored = self._rows.get(_key(row), {})
-        return stored if all(stored.get(name) == row[name] for name in _ORIGIN) else {}
+        stored = self._rows.get(self._key(row), {})
+        return stored if all(stored.get(name) == row[name] for name in self._origin) else {}
+
+    def _key(self, row: Row) -> tuple[str, ...]:
+        return tuple(row[name] for name in self._key_columns)
 
     def _write(self) -> None:
         write_whole(self.path, ",".join(self._columns) + "\n" + self._lines(self._rows.values()))
@@ -75,7 +85,7 @@ class ValueFile:
         return text.getvalue()
 
 
-def _read(path: Path) -> tuple[list[str], list[Row]]:
+def _read(path: Path, fixed: Sequence[str]) -> tuple[list[str], list[Row]]:
     """Return the metric columns and the complete rows of an earlier run."""
     if not path.exists():
         return [], []
@@ -85,12 +95,7 @@ def _read(path: Path) -> tuple[list[str], list[Row]]:
     except (OSError, UnicodeDecodeError) as error:
         raise FusionError(f"{path} cannot be read; choose another output folder.") from error
     header, *lines = list(csv.reader(complete.splitlines())) or [[]]
-    fixed = len(_KEY) + len(_ORIGIN)
-    if complete and tuple(header[:fixed]) != (*_KEY, *_ORIGIN):
+    if complete and header[: len(fixed)] != fixed:
         raise FusionError(f"{path} is not a table of `volfuse evaluate`; choose another output folder.")
     rows = [dict(zip(header, line, strict=True)) for line in lines if len(line) == len(header)]
-    return header[fixed:], rows
-
-
-def _key(row: Row) -> tuple[str, ...]:
-    return tuple(row[name] for name in _KEY)
+    return header[len(fixed) :], rows

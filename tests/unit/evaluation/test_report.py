@@ -121,7 +121,8 @@ def test_a_pair_is_prepared_once_for_all_models(
     selection = select(pairs, models=("average", "maximum", "pca"), metrics=["sd"])
     methods = [Method(model, torch.device("cpu")) for model in selection.models]
     measurements, _ = runner.plan(selection, methods)
-    runner.run(measurements, runner.ValueFile(tmp_path / "values.csv", ["sd"]), "reference")
+    values = runner.ValueFile(tmp_path / "values.csv", ["sd"])
+    runner.run(measurements, values, lambda _: ["sd"], runner.measure_metrics("reference"))
     assert sorted(prepared) == ["1.png", "2.png", "3.png", "4.png"]
 
 
