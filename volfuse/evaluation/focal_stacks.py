@@ -12,16 +12,17 @@ from monai.metrics import PSNRMetric
 from torch import Tensor
 
 from volfuse.classical import CLASSICAL
+from volfuse.models import FusionNetwork
 from volfuse.numerics.ssim import ssim
 from volfuse.storage import write_whole
 
-METRICS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {"PSNR": PSNRMetric(1.0), "SSIM": ssim}
+METRICS: Mapping[str, Callable[[Tensor, Tensor], Any]] = {"PSNR": PSNRMetric(1.0), "SSIM": ssim}
 BEST_PLANE = "best single plane"
 _COLUMNS = ("image", "method", *METRICS)
 
 
 def measure(
-    methods: Mapping[str, Callable[[Tensor], Tensor]], stacks: Iterable[Mapping[str, Any]]
+    methods: Mapping[str, FusionNetwork], stacks: Iterable[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """Fuse every stack by every method and by every classical rule.
 
@@ -33,12 +34,12 @@ def measure(
         One row per stack and method: ``image``, ``method``, ``PSNR`` in dB and ``SSIM`` (Gaussian window of 11).
         The method "best single plane" is the plane of the best PSNR, which only the truth can tell.
     """
-    rules = {name: rule() for name, rule in CLASSICAL.items()}
+    networks: dict[str, FusionNetwork] = {**methods, **{name: rule() for name, rule in CLASSICAL.items()}}
     rows = []
     for stack in stacks:
         planes, truth = stack["image"][None], stack["truth"][None]
         with torch.inference_mode():
-            images = {name: fuse(planes) for name, fuse in {**methods, **rules}.items()}
+            images = {name: fuse(planes) for name, fuse in networks.items()}
         images[BEST_PLANE] = max(planes.split(1, dim=1), key=lambda plane: _value("PSNR", plane, truth))
         for name, image in images.items():
             values = {metric: _value(metric, image.to(truth), truth) for metric in METRICS}
@@ -73,4 +74,4 @@ def write_report(rows: Iterable[Mapping[str, Any]], folder: str | Path) -> str:
 
 
 def _value(metric: str, image: Tensor, truth: Tensor) -> float:
-    return METRICS[metric](image, truth).item()
+    return float(METRICS[metric](image, truth))

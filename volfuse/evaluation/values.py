@@ -97,5 +97,5 @@ def _read(path: Path, fixed: Sequence[str]) -> tuple[list[str], list[Row]]:
     header, *lines = list(csv.reader(complete.splitlines())) or [[]]
     if complete and header[: len(fixed)] != fixed:
         raise FusionError(f"{path} is not a table of `volfuse evaluate`; choose another output folder.")
-    rows = [dict(zip(header, line, strict=True)) for line in lines if len(line) == len(header)]
+    rows: list[Row] = [dict(zip(header, line, strict=True)) for line in lines if len(line) == len(header)]
     return header[len(fixed) :], rows
