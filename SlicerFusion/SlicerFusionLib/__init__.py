@@ -1,5 +1,5 @@
 # ruff: noqa: N999
-"""What the panel of SlicerFusion is made of: MRML in and out, the job, the tools for reading, the widgets."""
+"""The parts of the panel: MRML in and out, the job, the tools for reading, the widgets."""
 
 import sys
 from importlib.util import find_spec

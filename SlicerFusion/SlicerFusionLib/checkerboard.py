@@ -1,4 +1,4 @@
-"""Two volumes in alternating blocks, to see whether they lie on each other."""
+"""Two volumes in alternating blocks, to see whether they are aligned."""
 
 import numpy as np
 import slicer

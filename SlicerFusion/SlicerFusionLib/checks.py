@@ -10,7 +10,7 @@ from SlicerFusionLib import display, geometry
 def reason_not_to_fuse(
     reference: slicer.vtkMRMLVolumeNode | None, second: slicer.vtkMRMLVolumeNode | None
 ) -> str:
-    """Return what stands against fusing two volumes and what to do about it; empty if nothing does."""
+    """Return why two volumes cannot be fused and what to do about it; empty if they can."""
     if reference is None:
         return "Choose a reference volume."
     if second is None:
@@ -22,12 +22,12 @@ def reason_not_to_fuse(
 
 
 def reason_not_to_use(volume: slicer.vtkMRMLVolumeNode) -> str:
-    """Return what makes a volume unfit to be fused with any other; empty if nothing does."""
+    """Return why a volume cannot be fused with any other; empty if it can."""
     return reason_by_kind(volume) or _reason_by_values(volume)
 
 
 def reason_by_kind(volume: slicer.vtkMRMLNode) -> str:
-    """Return what is wrong with the kind of a volume, without a look at its voxels; empty if nothing is."""
+    """Return why a volume of this kind cannot be fused, without a look at its voxels; empty if it can."""
     name = volume.GetName()
     if not volume.IsA("vtkMRMLScalarVolumeNode"):  # colour volumes are, too
         return f"{name} is not a volume; choose a grey or colour volume."

@@ -19,29 +19,13 @@ from SlicerFusionLib.quality import QUALITIES, keep_quality
 from SlicerFusionLib.request import fusion_request
 from SlicerFusionLib.result import Provenance, add_result
 from SlicerFusionLib.source import Source, write_sources
+from SlicerFusionLib.status import Status
 from SlicerFusionLib.worker import Worker, new_worker
 from volfuse.errors import FusionError
 from volfuse.jobs import FusionRequest, JobEvent
 from volfuse.models import Model
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Status:
-    """What to tell the user.
-
-    Attributes:
-        text: one line, or empty.
-        is_error: the text says what went wrong.
-        done: slices done in the present step.
-        total: slices in this step; 0 while that is not known.
-    """
-
-    text: str = ""
-    is_error: bool = False
-    done: int = 0
-    total: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Volumes that the slice views show and nobody has to know of."""
+"""Volumes for the slice views alone."""
 
 import numpy as np
 import slicer

@@ -16,22 +16,24 @@ _PIECE = 1 << 20
 
 
 class LabelClient:
-    """Speaks to one server.
+    """The client of one server.
 
     Args:
         url: what ``volfuse serve`` printed, such as ``http://127.0.0.1:8000``.
         token: what it printed below.
 
     Raises:
-        FusionError: if ``url`` is no address, or the token can be none.
+        FusionError: if ``url`` is not the address of a server, or the token has characters that no token has.
     """
 
     def __init__(self, url: str, token: str) -> None:
         parts = urlsplit(url.strip())
         if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise FusionError(f"'{url}' is no address of a server; copy the URL that volfuse serve prints.")
+            raise FusionError(
+                f"'{url}' is not the address of a server; copy the URL that volfuse serve prints."
+            )
         if not token.strip().isascii() or not token.strip().isprintable():
-            raise FusionError("This is no token; copy the one that volfuse serve prints.")
+            raise FusionError("This is not a token; copy the one that volfuse serve prints.")
         self._url = f"{parts.scheme}://{parts.netloc}"
         self._headers = {"Authorization": f"Bearer {token.strip()}"}
         # Scans of patients go to the server itself, not through a proxy that the environment names.

@@ -1,4 +1,4 @@
-"""A reader's way through the label server: calls run in a thread, volumes are made in ``poll``. No Qt."""
+"""What a reader does with the label server: calls run in a thread, volumes are made in ``poll``. No Qt."""
 
 import shutil
 import tempfile
@@ -10,9 +10,9 @@ from typing import Any
 
 import slicer
 
-from SlicerFusionLib.fusion_logic import Status
 from SlicerFusionLib.label_client import LabelClient
 from SlicerFusionLib.result import Provenance, add_result
+from SlicerFusionLib.status import Status
 from volfuse.errors import FusionError
 
 _SCORES = ("quality", "disagreement", "appearance")
@@ -34,8 +34,8 @@ class LabelLogic:
     Call ``poll`` every now and then while ``busy``.
 
     Args:
-        make_client: returns what speaks to the server at an address with a token.
-        load_volume: puts the image in a file into the scene.
+        make_client: returns the client of the server with a URL and a token.
+        load_volume: loads an image file into the scene.
 
     Attributes:
         status: what to tell the user.

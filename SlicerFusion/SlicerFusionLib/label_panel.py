@@ -1,4 +1,4 @@
-"""The section Server of the panel: binds its widgets to the logic. It computes nothing."""
+"""The section Server of the panel: connects its widgets to the logic, and computes nothing."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -8,9 +8,9 @@ import qt
 
 from SlicerFusionLib.label_logic import LabelLogic
 from SlicerFusionLib.reading_tools import ReadingTools
+from SlicerFusionLib.status_line import show_status
 
 _POLL_MILLISECONDS = 200
-_ERROR_STYLE = "color: #c0392b;"
 _PREFER = "Prefer"
 _VERDICTS = {"Accept": "accept", "Reject": "reject", _PREFER: "prefer"}
 
@@ -18,11 +18,11 @@ _VERDICTS = {"Accept": "accept", "Reject": "reject", _PREFER: "prefer"}
 class LabelPanel:
     """Connect, next case, verdict, submit, train.
 
-    Address and token are kept nowhere: a scene is passed on, and with it would be the key to all scans.
+    URL and token are not saved: a scene is shared with others, and they would open every scan on the server.
 
     Args:
         ui: the widgets by name.
-        logic: speaks to the server.
+        logic: works with the server.
         tools: arranges the slice views.
     """
 
@@ -122,9 +122,7 @@ class LabelPanel:
         ui.trainButton.setEnabled(is_connected and is_free and trains)
         ui.verdictFrame.setEnabled(bool(logic.case) and is_free)
         ui.preferredModelComboBox.setEnabled(ui.verdictComboBox.currentText == _PREFER)
-        ui.serverProgressBar.setVisible(logic.busy)
-        ui.serverStatusLabel.setText(logic.status.text)
-        ui.serverStatusLabel.setStyleSheet(_ERROR_STYLE if logic.status.is_error else "")
+        show_status(logic.status, ui.serverStatusLabel, ui.serverProgressBar, is_busy=logic.busy)
 
     def _offer(self) -> None:
         """Fill the lists with what the server offers, if that has changed."""

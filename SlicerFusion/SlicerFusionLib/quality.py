@@ -29,7 +29,9 @@ QUALITIES = (
         "ssim", "Structure kept", "Structural similarity to both sources (SSIM): -1 to 1, higher is better."
     ),
     Quality(
-        "qabf", "Edges kept", "Edges of both sources found again (Q^AB/F): 0 to 0.975, higher is better."
+        "qabf",
+        "Edges kept",
+        "How well the edges of both sources are kept (Q^AB/F): 0 to 0.975, higher is better.",
     ),
     Quality("nabf", "False edges", "Edges that neither source has (N^AB/F): 0 to 1, lower is better."),
     Quality("mi", "Information kept", "Mutual information with both sources (MI) in bits, higher is better."),

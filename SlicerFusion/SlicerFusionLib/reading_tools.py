@@ -17,7 +17,7 @@ class ReadingTools:
     """Arranges the slice views; the scene is its only state besides the hidden volumes it made.
 
     Every slice view has the reference in the background, the second volume half transparent over it, and the
-    fused volume, or its part that swipe leaves, over both. The opacity of the last blends from the overlay to
+    fused volume, or the part of it that swipe shows, over both. The opacity of the last blends from the overlay to
     the fused volume.
     """
 

@@ -82,7 +82,7 @@ def is_result(volume: slicer.vtkMRMLVolumeNode) -> bool:
 
 
 def read_volume(file: Path) -> slicer.vtkMRMLScalarVolumeNode:
-    """Return a grey or RGB volume that is in no scene yet, so that nobody sees it half made.
+    """Return a grey or RGB volume that is in no scene yet, so that it is never shown unfinished.
 
     Raises:
         FusionError: if the file cannot be read.
@@ -105,7 +105,7 @@ def place(
     reference: slicer.vtkMRMLVolumeNode,
     window: tuple[float, float],
 ) -> None:
-    """Add a volume on the grid of ``reference`` to its scene, where and beside which it is, with a fixed window."""
+    """Add a volume on the grid of ``reference`` to its scene, under its transform, with a fixed window."""
     volume.CopyOrientation(reference)
     reference.GetScene().AddNode(volume)
     volume.SetAndObserveTransformNodeID(reference.GetTransformNodeID())

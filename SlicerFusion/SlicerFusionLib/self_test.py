@@ -22,7 +22,8 @@ def fuse_phantoms(case: unittest.TestCase, parameters: FusionParameters) -> None
         case: what asserts.
         parameters: of the present scene.
     """
-    parameters.reference, parameters.second = mr, _ = add_phantoms()
+    mr, pet = add_phantoms()
+    parameters.reference, parameters.second = mr, pet
     logic = FusionLogic()
     try:
         logic.start(parameters, [available_models()["maximum"]])

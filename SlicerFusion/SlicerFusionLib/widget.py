@@ -1,4 +1,4 @@
-"""The panel: binds the widgets to the parameter node and shows what the logic reports. It computes nothing."""
+"""The panel: connects the widgets to the parameter node, shows what the logic reports, and computes nothing."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,18 +11,19 @@ import vtk
 from slicer.util import VTKObservationMixin
 
 from SlicerFusionLib.checks import reason_not_to_fuse
-from SlicerFusionLib.fusion_logic import FusionLogic, Status
+from SlicerFusionLib.fusion_logic import FusionLogic
 from SlicerFusionLib.label_panel import LabelPanel
 from SlicerFusionLib.model_lists import OneModel, SeveralModels
 from SlicerFusionLib.models import available_models, details
 from SlicerFusionLib.parameters import FusionParameters
 from SlicerFusionLib.presets import ChosenPreset
 from SlicerFusionLib.reading_panel import ReadingPanel
+from SlicerFusionLib.status import Status
+from SlicerFusionLib.status_line import show_status
 from SlicerFusionLib.volumes import likely_pair
 from volfuse.errors import FusionError
 
 _POLL_MILLISECONDS = 100
-_ERROR_STYLE = "color: #c0392b;"
 
 
 class PackageInstaller(Protocol):
@@ -123,7 +124,7 @@ class FusionPanel(VTKObservationMixin):
         self.parameters = parameters
         models = list(self._models.values())
         named = {widget.property("SlicerParameterName"): widget for widget in vars(self.ui).values()}
-        # connectGui would take the names by itself, but tells no tag to disconnect them with.
+        # connectGui would find the names by itself, but returns no tag to disconnect the widgets with.
         self._gui_tag = parameters.connectParametersToGui(
             {name: widget for name, widget in named.items() if name}
             | {
@@ -195,7 +196,7 @@ class FusionPanel(VTKObservationMixin):
         return [name for name in self.parameters.compared_models.split(",") if name in self._models]
 
     def _check(self, *, again: bool = False) -> None:
-        """Find out what stands against fusing; looks at voxels only if a volume or the model has changed."""
+        """Find out why fusing is not possible; looks at voxels only if a volume or the model has changed."""
         volumes = self.parameters.reference, self.parameters.second
         changed = tuple(volume.GetMTime() if volume else 0 for volume in volumes)
         checked = self.parameters.model, volumes, changed
@@ -241,8 +242,4 @@ class FusionPanel(VTKObservationMixin):
         self.ui.compareButton.setToolTip(reason or "Fuse with every checked model, one after another.")
 
     def _show_status(self, status: Status) -> None:
-        self.ui.progressBar.setVisible(self.logic.busy)
-        self.ui.progressBar.setMaximum(status.total)  # without a total, the bar only moves
-        self.ui.progressBar.setValue(status.done)
-        self.ui.statusLabel.setText(status.text)
-        self.ui.statusLabel.setStyleSheet(_ERROR_STYLE if status.is_error else "")
+        show_status(status, self.ui.statusLabel, self.ui.progressBar, is_busy=self.logic.busy)

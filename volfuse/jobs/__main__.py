@@ -1,6 +1,6 @@
-"""The worker: ``python -m volfuse.jobs`` obeys the lines on its standard input until that ends.
+"""The worker: ``python -m volfuse.jobs`` runs the commands on its standard input until that ends.
 
-A thread listens all the time, so a cancel or the end of the parent is noticed in mid-fusion.
+A thread reads them all the time, so a cancel or the end of the parent is noticed during a fusion.
 """
 
 import faulthandler
@@ -25,7 +25,7 @@ _logger = logging.getLogger("volfuse.jobs")
 
 
 class Inbox:
-    """The commands of the client, one JSON object a line; their end means that the client is gone."""
+    """The commands of the client, one JSON object a line; when they end, the client is gone."""
 
     def __init__(self, commands: TextIO) -> None:
         self.jobs: SimpleQueue[tuple[int, Mapping[str, Any]]] = SimpleQueue()
@@ -35,20 +35,20 @@ class Inbox:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def is_cancelled(self, job: int) -> bool:
-        """Tell whether the client wants the job no more."""
+        """Tell whether the client has cancelled a job."""
         return job in self._cancelled
 
     def _listen(self) -> None:
         for line in self._commands:
             try:
-                self._obey(json.loads(line))
+                self._handle(json.loads(line))
             except ValueError as error:
                 _logger.warning("A command is not understood (%s): %.200s", error, line)
-        _leave(self._folder)
+        _exit(self._folder)
 
-    def _obey(self, command: object) -> None:
+    def _handle(self, command: object) -> None:
         match command:
-            case {"command": "take_along", "folder": str(folder)}:
+            case {"command": "remove_at_exit", "folder": str(folder)}:
                 self._folder = Path(folder)
             case {"command": "fuse", "job": int(job), "request": dict(request)}:
                 self.jobs.put((job, request))
@@ -66,10 +66,10 @@ def main() -> None:
     inbox = Inbox(commands)
 
     def report(event: JobEvent) -> None:
-        with suppress(OSError):  # nobody reads any more, so the inbox ends this process in a moment
+        with suppress(OSError):  # the client is gone, so the inbox is about to end this process
             replies.write(event.to_line())
 
-    with suppress(Exception):  # said in the answer to a job
+    with suppress(Exception):  # the answer to the first job says what is wrong
         import volfuse.jobs.fusion  # noqa: F401, PLC0415 - torch loads while the inbox listens already
     while True:
         job, request = inbox.jobs.get()
@@ -112,19 +112,19 @@ def _sentence(error: Exception) -> str:
 
 
 def _private_streams() -> tuple[TextIO, TextIO]:
-    """Take standard input and output away from everybody else; what libraries print goes to the log."""
+    """Keep standard input and output for the messages; what libraries print goes to the log."""
     commands = os.fdopen(os.dup(0), encoding="utf-8", errors="replace")
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     with suppress(OSError):
-        replies.write("\n")  # ends what was printed before without an end of line
+        replies.write("\n")  # ends a line that was printed before without its end
     return commands, replies
 
 
-def _leave(folder: Path | None) -> None:
-    """End this process in whatever it does, and remove the folder that its client cannot remove any more."""
+def _exit(folder: Path | None) -> None:
+    """End this process at once, and remove the folder of a client that is gone."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (1, 2):  # the log: Windows removes no open file
         os.dup2(nowhere, descriptor)

@@ -15,11 +15,8 @@ from volfuse.errors import FusionError
 from volfuse.jobs.messages import FusionRequest, JobEvent
 from volfuse.jobs.process import LineProcess
 
-_GRACE_SECONDS = 0.7  # with a poll every 0.1 s and the kill itself, a cancelled job is gone within 1 s
-_OUT_OF_MEMORY_CODES = (
-    -9,
-    137,
-)  # what the system's memory guard ends a process with, as a launcher reports it too
+_GRACE_SECONDS = 0.7  # with a poll every 0.1 s and the time to kill, a cancelled job has ended within 1 s
+_OUT_OF_MEMORY_CODES = (-9, 137)  # killed by the system; the second as a launcher reports it
 
 _logger = logging.getLogger(__name__)
 
@@ -28,7 +25,7 @@ class FusionWorker:
     """A process that fuses, one job at a time, and keeps its models in memory between jobs.
 
     Every method returns at once, so a timer of a user interface can call ``poll``. The process ends with
-    this object, with this process, or with ``close``, and takes ``folder`` with it. Use it from one thread.
+    this object, with this process, or with ``close``, and ``folder`` is removed with it. Use it from one thread.
 
     Example:
         >>> with FusionWorker() as worker:  # doctest: +SKIP
@@ -99,7 +96,7 @@ class FusionWorker:
             raise FusionError(
                 f"{self._command[0]} could not be started; choose a Python that has torch, MONAI and volfuse."
             ) from error
-        self._send({"command": "take_along", "folder": str(self.folder)})
+        self._send({"command": "remove_at_exit", "folder": str(self.folder)})
 
     def submit(self, request: FusionRequest) -> int:
         """Begin a job; returns its number.
@@ -132,9 +129,7 @@ class FusionWorker:
         elif was_over:
             self._processes.clear()
             if self.busy:
-                events.append(
-                    self._end(JobEvent(self._job, "failed", message=_last_words(process.exit_code)))
-                )
+                events.append(self._end(JobEvent(self._job, "failed", message=_explain(process.exit_code))))
         return events
 
     def cancel(self) -> None:
@@ -165,7 +160,7 @@ class FusionWorker:
         return event if self._kill_at is None else None
 
     def _end(self, event: JobEvent) -> JobEvent:
-        if self._kill_at is not None:  # asked for first, so this is how it ends, however far it came
+        if self._kill_at is not None:  # the user cancelled it before it ended
             event = JobEvent(event.job, "cancelled")
         if event.kind != "finished" and self._request is not None:
             # Files are half-written while their names start with a dot.
@@ -188,7 +183,7 @@ class FusionWorker:
         return text
 
 
-def _last_words(exit_code: int | None) -> str:
+def _explain(exit_code: int | None) -> str:
     if exit_code in _OUT_OF_MEMORY_CODES:
         return (
             "The fusion stopped because its process was killed, perhaps for lack of memory; "

@@ -1,4 +1,4 @@
-"""A child process that speaks lines, never blocks its parent, and dies with everything it started."""
+"""A child process that exchanges lines of text, never blocks its parent, and ends with everything it started."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from typing import IO
 
 _EXIT_SECONDS = 5.0  # from the end of the output to the end of the process, before it is killed
-_KILL_SECONDS = 1.0  # from the signal to the end: the system gives gigabytes back meanwhile
+_KILL_SECONDS = 1.0  # from the signal to the end, while the system frees gigabytes
 
 
 class LineProcess:
@@ -55,7 +55,7 @@ class LineProcess:
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended and everything it said has been received or waits to be."""
+        """Whether it has ended and all its lines are received or wait for :meth:`receive`."""
         return self._over.is_set()
 
     @property
@@ -84,14 +84,16 @@ class LineProcess:
                 creationflags=subprocess.CREATE_NO_WINDOW,
             )
         else:
-            with suppress(ProcessLookupError, PermissionError):  # macOS says the second of a group of zombies
+            with suppress(
+                ProcessLookupError, PermissionError
+            ):  # macOS raises the second for a group of zombies
                 os.killpg(self.pid, signal.SIGKILL)
         self._outgoing.put(None)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_KILL_SECONDS)
 
     def _write(self, pipe: IO[bytes]) -> None:
-        with suppress(OSError), pipe:  # it has ended, which _read notices
+        with suppress(OSError), pipe:  # the process has ended, which _read notices
             for line in iter(self._outgoing.get, None):
                 pipe.write(line.encode())
                 pipe.flush()

@@ -1,4 +1,4 @@
-"""The app: what MONAI Label asks for, from the parts beside this file."""
+"""The app that MONAI Label asks for its parts, which stand beside this file."""
 
 import os
 import shutil
@@ -33,7 +33,7 @@ class FusionApp(MONAILabelApp):
     Args:
         app_dir: the folder of ``main.py``.
         studies: the folder with the scans.
-        conf: ``modalities``: what file names end with, the reference first, with a comma.
+        conf: ``modalities``: what the file names end with, separated by a comma, the reference first.
     """
 
     def __init__(self, app_dir: str, studies: str, conf: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""One inference task per model. Its result is an image; the words on it are those of ``volfuse fuse``."""
+"""One inference task per model; its result is an image, and its options are those of ``volfuse fuse``."""
 
 import tempfile
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class FusionTask(InferTask):
         return True
 
     def __call__(self, request: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-        """Fuse ``request["files"]`` with ``request["options"]``; returns the file with the result and facts on it."""
+        """Fuse ``request["files"]`` with ``request["options"]``; returns the file of the result and facts about it."""
         options: FusionOptions = request.get("options") or FusionOptions()
         with loaded(self._name) as pipeline:
             case = pipeline.fuse_case(request["files"], options)

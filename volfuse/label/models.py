@@ -15,7 +15,7 @@ _turn = threading.BoundedSemaphore(_AT_ONCE)
 
 @contextmanager
 def loaded(name: str) -> Iterator[FusionPipeline]:
-    """Lend a model; waits while enough others are fusing."""
+    """Yield a model in memory; waits while as many as may run at once are fusing."""
     with _turn:
         yield _load(name)
 

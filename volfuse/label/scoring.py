@@ -1,4 +1,4 @@
-"""What can be measured of a case without a truth, stored for the strategies to choose by."""
+"""What can be measured of a case without a ground truth, stored for the strategies."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -46,7 +46,7 @@ def serve(
         raise FusionError(f"There is no folder {studies}; give one with the scans.")
     endings = tuple(modalities.split(","))
     if len(endings) != 2 or endings[0] == endings[1] or not all(ending.isalnum() for ending in endings):
-        raise FusionError(f"'{modalities}' is no pair of endings; write for example mr,pet.")
+        raise FusionError(f"'{modalities}' is not a pair of endings; write for example mr,pet.")
     token = os.environ.get(TOKEN_VARIABLE) or secrets.token_urlsafe(32)
     if len(token) < _SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
         raise FusionError(f"{TOKEN_VARIABLE} must be {_SHORTEST_TOKEN} or more plain characters.")

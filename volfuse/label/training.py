@@ -100,7 +100,7 @@ class FineTuneTask(TrainTask):
         after = measure_hold_out(network, inferer, loss, measured)
         results = {"before": asdict(before), "after": asdict(after)}
         print(f"hold-out loss {before.loss:.5f} -> {after.loss:.5f}", flush=True)
-        if not after.loss < before.loss:  # so that a loss that is no number publishes nothing
+        if not after.loss < before.loss:  # so that NaN publishes nothing
             return rounds.end(record, "not better", **results)
         published = publish(
             self._bundle,

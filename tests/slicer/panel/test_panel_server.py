@@ -202,7 +202,7 @@ def test_closing_the_scene_closes_the_case(server: FusionPanel, scene: slicer.vt
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "ftp://x", "file:///etc/passwd"])
 def test_only_addresses_of_servers_are_taken(url: str) -> None:
-    with pytest.raises(FusionError, match="is no address of a server"):
+    with pytest.raises(FusionError, match="is not the address of a server"):
         LabelClient(url, "token")
 
 

@@ -28,8 +28,8 @@ def test_serve_says_what_is_wrong_with_its_options(tmp_path: Path, monkeypatch: 
         (tmp_path / name).touch()
     for options, sentence in (
         ((tmp_path / "none",), "There is no folder"),
-        ((tmp_path, "--modalities", "mr"), "'mr' is no pair of endings"),
-        ((tmp_path, "--modalities", "../x,pet"), "is no pair of endings"),
+        ((tmp_path, "--modalities", "mr"), "'mr' is not a pair of endings"),
+        ((tmp_path, "--modalities", "../x,pet"), "is not a pair of endings"),
         ((tmp_path, "--modalities", "ct,mr"), "holds no case; put pairs such as patient7_ct.nii.gz"),
     ):
         code, error = serve(*options)

@@ -1,4 +1,4 @@
-"""The server: MONAI Label's addresses, checked before anything behind them is reached.
+"""The server: the addresses of MONAI Label, with every input checked.
 
-None of MONAI Label's own routes is used. They trust names of files, tags and parameters as they come.
+None of MONAI Label's own routes is used: they trust names of files, tags and parameters as they come.
 """

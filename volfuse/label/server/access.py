@@ -11,7 +11,7 @@ router = APIRouter(prefix="/auth", tags=["Access"])
 
 @router.get("/", summary="Is a token needed?")
 def is_needed() -> dict[str, bool]:
-    """It always is."""
+    """Return that it is: always."""
     return {"enabled": True}
 
 
@@ -21,7 +21,7 @@ def token(
     password: Annotated[str, Form(max_length=200)],
     username: Annotated[str, Form(max_length=200)] = "",
 ) -> dict[str, str]:
-    """Answer with the token to who knows it already."""
+    """Return the token to a client that knows it already."""
     if not is_token(password, request.app.state.token):
         raise HTTPException(401, "The password is the token that `volfuse serve` prints when it starts.")
     return {"access_token": password, "token_type": "bearer"}
@@ -29,5 +29,5 @@ def token(
 
 @router.get("/token/valid", summary="Is the token right?")
 def is_valid() -> dict[str, str]:
-    """Who gets here has it."""
+    """A request without it does not get here."""
     return {"username": "reader"}

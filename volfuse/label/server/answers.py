@@ -37,7 +37,7 @@ def application(request: Request) -> FusionApp:
 
 
 def store(request: Request) -> PairedDatastore:
-    """Return its cases."""
+    """Return the cases of the app."""
     return application(request).datastore()
 
 
@@ -45,7 +45,7 @@ def read(kind: type[_P], text: str | None) -> _P:
     """Read parameters from the JSON in a form field.
 
     Raises:
-        HTTPException: 422 if they are not what they must be.
+        HTTPException: 422 if a name, a type or a value is wrong.
     """
     try:
         return kind.model_validate_json(text or "{}")
@@ -54,10 +54,10 @@ def read(kind: type[_P], text: str | None) -> _P:
 
 
 def keep_upload(upload: UploadFile, folder: Path, stem: str) -> Path:
-    """Write an upload under a name of ours; of its own name only a known suffix is kept.
+    """Write an upload into ``folder`` as ``stem`` with the known suffix of its name, the only part that is used.
 
     Raises:
-        HTTPException: 415 if it is no kind of image that can be read, 413 if it has too many voxels.
+        HTTPException: 415 if it is not an image that can be read, 413 if it has too many voxels.
     """
     suffix = suffix_of(upload.filename or "")
     if not suffix:

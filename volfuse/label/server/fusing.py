@@ -67,7 +67,7 @@ def batch_infer(
 
 
 def _both(file: Path, facts: dict[str, Any], name: str) -> Response:
-    """Send facts and image in one answer, as MONAI Label's clients expect it."""
+    """Return facts and image in one answer, as MONAI Label's clients expect it."""
     boundary = uuid.uuid4().hex
     head = (
         f'--{boundary}\r\nContent-Disposition: form-data; name="params"\r\n'

@@ -1,4 +1,4 @@
-"""What stands before every route: a token, and a limit on the size of a request."""
+"""What every request passes first: the check of the token, and the limit on its size."""
 
 import hmac
 import json
@@ -17,12 +17,12 @@ OPEN_ADDRESSES = ("/auth/", "/auth/token")
 
 
 def is_token(given: str, token: str) -> bool:
-    """Compare in a time that says nothing about how much of the token was right."""
+    """Compare in constant time, which does not tell how much of the token is right."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())
 
 
 class Guard:
-    """Lets nothing through without the token, and no request that is larger than allowed.
+    """Refuses requests without the token, and those that are larger than allowed.
 
     There is no CORS: a page in a browser, wherever it comes from, cannot use this server.
 
@@ -62,7 +62,7 @@ class Guard:
         return int(text) if len(text) <= _MOST_DIGITS else self._most_bytes + 1
 
     async def _pass_counted(self, scope: Message, receive: Receive, send: Send) -> None:
-        """A request can hide its size, so what comes in is counted too."""
+        """Pass a request on; its bytes are counted, because a client can leave its size out."""
         received = 0
         is_refused = has_begun = False
 

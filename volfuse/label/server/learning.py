@@ -21,7 +21,7 @@ def next_case(request: Request, strategy: Name, params: SampleParameters | None 
     application(request).strategy(strategy)
     sample: dict[str, Any] = application(request).next_sample({"strategy": strategy})
     if sample:
-        del sample["path"]  # where it lies on this machine is nobody's business
+        del sample["path"]  # a path on this machine is not for clients
     return sample
 
 

@@ -14,7 +14,7 @@ from volfuse.label.server.answers import keep_upload
 from volfuse.storage import write_whole
 
 SECONDS = 3600
-"""How long a session lives after it was last used."""
+"""How long a session is kept after it was last used."""
 _MOST = 50
 _FILES = 2
 
@@ -56,7 +56,7 @@ class Sessions:
         return {"session_id": name, "session_info": self.info(name)}
 
     def files(self, name: str) -> list[Path]:
-        """Return the two scans, and let the session live on.
+        """Return the two scans, and start the time to the end of the session again.
 
         Raises:
             HTTPException: 404 if there is no such session.
