@@ -25,7 +25,7 @@ class Steps:
 
     Attributes:
         keys: what the sources are called in a case.
-        preprocessing: from files to luminance ``image`` (N, H, W, D) and, with a coloured source, ``chroma``.
+        preprocessing: from files to luminance ``image`` (N, H, W, D) and, with a coloured source, ``color``.
         inferer: ``inferer(image (1, N, H, W, D), network)`` -> (1, 1, H, W, D).
         signature: equal for models that prepare a pair alike.
     """
@@ -91,8 +91,8 @@ class Method:
     def fuse_in_color(self, case: Case, num_sources: int) -> Tensor:
         """Return the fused image (1 or 3, H, W, D), uint8, with the colour of the sources put back."""
         colored: dict[str, Any] = {"pred": MetaTensor(self.fuse(case, num_sources))}
-        if "chroma" in case:
-            colored["chroma"] = case["chroma"]
+        if "color" in case:
+            colored["color"] = case["color"]
         return RestoreColord("pred")(colored)["pred"].as_tensor()
 
     def _steps(self, num_sources: int) -> Steps:

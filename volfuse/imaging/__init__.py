@@ -7,13 +7,16 @@ SplitLuminanced``, then the inferer, then ``RestoreColord -> RestoreGridd -> Sav
 from volfuse.imaging.color import (
     apply_table,
     color_table,
-    combine_chroma,
+    combine_colors,
+    luma,
     rgb_to_ycbcr,
     ycbcr_to_rgb,
 )
 from volfuse.imaging.files import LoadSourcesd, SaveFusedd, read_image, write_image
+from volfuse.imaging.gamut import recolor
 from volfuse.imaging.grid import PLANES, MatchReferenced, OrientSlicesd, RestoreGridd
 from volfuse.imaging.luminance import RestoreColord, SplitLuminanced
+from volfuse.imaging.oklab import rgb_to_oklab
 from volfuse.imaging.windows import PRESETS, ApplyWindowsd, Limit, Window
 
 __all__ = [
@@ -31,8 +34,11 @@ __all__ = [
     "Window",
     "apply_table",
     "color_table",
-    "combine_chroma",
+    "combine_colors",
+    "luma",
     "read_image",
+    "recolor",
+    "rgb_to_oklab",
     "rgb_to_ycbcr",
     "write_image",
     "ycbcr_to_rgb",

@@ -1,7 +1,6 @@
-"""Colour: lookup tables, RGB to YCbCr and back, and the chroma of several sources.
+"""Colour: lookup tables, RGB to YCbCr and back, and the colour of several sources.
 
-Only luminance is fused. Colour travels beside it as two chroma planes and is put back afterwards, so the
-hue of a PET map survives whatever network did the fusing.
+Only luminance is fused. Colour travels beside it and is put back afterwards.
 """
 
 from collections.abc import Sequence
@@ -16,10 +15,17 @@ from volfuse.errors import FusionError
 RED, GREEN, BLUE = 0.299, 0.587, 0.114
 
 
-def rgb_to_ycbcr(rgb: Tensor) -> Tensor:
-    """Convert RGB (..., 3 as the first axis) 0..1 to Y 0..1 and Cb, Cr -0.5..0.5, same shape (3, ...)."""
+def luma(rgb: Tensor) -> Tensor:
+    """Return the BT.601 luma (...) of RGB (3, ...), in the range of the RGB values."""
     red, green, blue = rgb
-    luminance = RED * red + GREEN * green + BLUE * blue
+    luminance: Tensor = RED * red + GREEN * green + BLUE * blue
+    return luminance
+
+
+def rgb_to_ycbcr(rgb: Tensor) -> Tensor:
+    """Convert RGB (3, ...) 0..1 to Y 0..1 and Cb, Cr -0.5..0.5, same shape."""
+    luminance = luma(rgb)
+    red, _, blue = rgb
     return torch.stack(
         [luminance, (blue - luminance) / (2 * (1 - BLUE)), (red - luminance) / (2 * (1 - RED))]
     )
@@ -76,21 +82,23 @@ def apply_table(values: Tensor, table: Tensor) -> Tensor:
     )
 
 
-def combine_chroma(chromas: Sequence[Tensor]) -> Tensor:
-    r"""Join the chroma planes of several coloured sources into one pair of planes.
+def combine_colors(colors: Sequence[Tensor]) -> Tensor:
+    r"""Join the colours of several sources into one.
 
     .. math:: C = \frac{\sum_i C_i |C_i|}{\sum_i |C_i|}
 
-    with chroma centred on 0 (Prabhakar et al. 2017, DeepFuse, eq. 6). One coloured source keeps its chroma.
+    for Cb and Cr (Prabhakar et al. 2017, DeepFuse, eq. 6); the luma of each counts by its :math:`|Cb| + |Cr|`. The
+    colour of one source stays as it is.
 
     Args:
-        chromas: tensors (2, ...) of Cb and Cr, -0.5..0.5, all of one shape.
+        colors: tensors (3, ...) of Y 0..1, Cb and Cr -0.5..0.5, all of one shape.
 
     Returns:
-        A tensor (2, ...), -0.5..0.5.
+        A tensor (3, ...) of the same ranges.
     """
-    if len(chromas) == 1:
-        return chromas[0]
-    stacked = torch.stack(list(chromas))
-    weights = stacked.abs()
+    if len(colors) == 1:
+        return colors[0]
+    stacked = torch.stack(list(colors))
+    weights = stacked[:, 1:].abs()
+    weights = torch.cat([weights.sum(1, keepdim=True), weights], dim=1)
     return (stacked * weights).sum(0) / weights.sum(0).clamp_min(1e-6)

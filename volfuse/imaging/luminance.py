@@ -1,7 +1,7 @@
 """From windowed sources to what a network sees, and from what it returns to an image to look at."""
 
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -11,10 +11,29 @@ from monai.transforms import MapTransform
 from torch import Tensor
 
 from volfuse.errors import FusionError
-from volfuse.imaging.color import apply_table, color_table, combine_chroma, rgb_to_ycbcr, ycbcr_to_rgb
+from volfuse.imaging.color import apply_table, color_table, combine_colors, rgb_to_ycbcr, ycbcr_to_rgb
 from volfuse.imaging.files import source_name
+from volfuse.imaging.gamut import recolor
 
 Colormap = str | Sequence[Sequence[float]] | np.ndarray
+Color = Literal["gamut", "published"]
+
+
+def restore_in_gamut(luminance: Tensor, color: Tensor) -> Tensor:
+    """Return RGB (3, ...) of a luminance (...) with the hue of ``color`` (3, ...; Y, Cb, Cr); see :func:`recolor`."""
+    return recolor(luminance, ycbcr_to_rgb(color))
+
+
+def restore_as_published(luminance: Tensor, color: Tensor) -> Tensor:
+    """Return RGB (3, ...) of a luminance (...) with the Cb and Cr of ``color``, clipped: the way of the papers."""
+    return ycbcr_to_rgb(torch.cat([luminance[None], color[1:]]))
+
+
+COLORS: Mapping[Color, Callable[[Tensor, Tensor], Tensor]] = {
+    "gamut": restore_in_gamut,
+    "published": restore_as_published,
+}
+"""The ways in which colour comes back."""
 
 
 class SplitLuminanced(MapTransform):
@@ -26,7 +45,7 @@ class SplitLuminanced(MapTransform):
 
     Returns (in the dictionary, in place of the sources):
         ``image``: (N, H, W, D) luminance 0..1, with the metadata of the reference.
-        ``chroma``: (2, H, W, D) Cb and Cr -0.5..0.5, only if a source has colour.
+        ``color``: (3, H, W, D) Y 0..1, Cb and Cr -0.5..0.5, only if a source has colour.
 
     Raises:
         FusionError: if the number of colour maps is wrong, or one is given for a colour source.
@@ -52,8 +71,8 @@ class SplitLuminanced(MapTransform):
         result["image"] = MetaTensor(
             torch.cat([plane[:1] for plane in planes]), meta=dict(data[self.keys[0]].meta)
         )
-        if chromas := [plane[1:] for plane in planes if plane.shape[0] == 3]:
-            result["chroma"] = combine_chroma(chromas)
+        if colors := [plane for plane in planes if plane.shape[0] == 3]:
+            result["color"] = combine_colors(colors)
         return result
 
     @staticmethod
@@ -71,16 +90,27 @@ class RestoreColord(MapTransform):
 
     Args:
         keys: fused luminance (1, H, W, D), values 0..1; becomes uint8 (1, H, W, D), or (3, H, W, D) RGB where
-            ``chroma`` is in the dictionary.
+            ``color`` is in the dictionary.
+        color: how: ``"gamut"`` keeps hue and luminance and lessens chroma until RGB has the colour; ``"published"``
+            keeps Cb and Cr and clips.
+
+    Raises:
+        FusionError: for another ``color``.
     """
+
+    def __init__(self, keys: KeysCollection, color: Color = "gamut") -> None:
+        super().__init__(keys)
+        if color not in COLORS:
+            raise FusionError(f"Colour cannot come back as '{color}'; use {' or '.join(COLORS)}.")
+        self.restore = COLORS[color]
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         result = dict(data)
-        chroma = result.pop("chroma", None)
+        color = result.pop("color", None)
         for key in self.key_iterator(data):
             values = result[key].as_tensor()
-            if chroma is not None:
-                values = ycbcr_to_rgb(torch.cat([values, torch.as_tensor(chroma).to(values)]))
+            if color is not None:
+                values = self.restore(values[0], torch.as_tensor(color).to(values))
             levels = (values * 255).round_().clamp_(0, 255).to(torch.uint8)
             result[key] = MetaTensor(levels, meta=dict(result[key].meta))
         return result

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from skimage.color import rgb2ycbcr
 
 from volfuse.errors import FusionError
-from volfuse.imaging import apply_table, color_table, combine_chroma, rgb_to_ycbcr, ycbcr_to_rgb
+from volfuse.imaging import apply_table, color_table, combine_colors, rgb_to_ycbcr, ycbcr_to_rgb
 
 channel = st.floats(0, 1, width=32)
 
@@ -58,18 +58,17 @@ def test_wrong_tables_are_refused(table, message: str) -> None:
         color_table(table)
 
 
-def test_one_coloured_source_keeps_its_chroma() -> None:
-    chroma = torch.rand(2, 4, 4) - 0.5
-    assert combine_chroma([chroma]) is chroma
-    torch.testing.assert_close(
-        combine_chroma([chroma, torch.zeros_like(chroma)]), chroma, rtol=1e-4, atol=1e-5
-    )
+def test_one_coloured_source_keeps_its_colour() -> None:
+    color, grey = torch.rand(3, 4, 4) - 0.5, torch.zeros(3, 4, 4)
+    assert combine_colors([color]) is color
+    torch.testing.assert_close(combine_colors([color, grey]), color, rtol=1e-3, atol=1e-4)
 
 
-def test_two_chromas_are_weighted_by_their_strength() -> None:
-    first, second = torch.full((2, 1), 0.4), torch.full((2, 1), -0.1)
-    torch.testing.assert_close(combine_chroma([first, second]), torch.full((2, 1), (0.16 - 0.01) / 0.5))
+def test_two_colours_are_weighted_by_the_strength_of_their_chroma() -> None:
+    first, second = torch.tensor([0.8, 0.4, 0.0])[:, None], torch.tensor([0.2, -0.1, 0.1])[:, None]
+    expected = torch.tensor([(0.8 * 0.4 + 0.2 * 0.2) / 0.6, (0.16 - 0.01) / 0.5, 0.1])[:, None]
+    torch.testing.assert_close(combine_colors([first, second]), expected)
 
 
 def test_no_chroma_stays_grey() -> None:
-    assert not combine_chroma([torch.zeros(2, 3), torch.zeros(2, 3)]).any()
+    assert not combine_colors([torch.zeros(3, 3), torch.zeros(3, 3)]).any()

@@ -4,7 +4,7 @@ import torch
 from monai.data import MetaTensor
 
 from volfuse.errors import FusionError
-from volfuse.imaging import RestoreColord, SplitLuminanced, color_table
+from volfuse.imaging import RestoreColord, SplitLuminanced, color_table, luma, rgb_to_ycbcr
 
 
 def source(values: torch.Tensor) -> MetaTensor:
@@ -19,11 +19,12 @@ def test_grey_sources_are_stacked_and_clipped() -> None:
     assert not split["image"][0].any() and (split["image"][1] == 1).all()
 
 
-def test_colour_comes_back_when_the_luminance_is_kept() -> None:
+@pytest.mark.parametrize("color", ["gamut", "published"])
+def test_colour_comes_back_when_the_luminance_is_kept(color: str) -> None:
     mr, pet = source(torch.rand(1, 4, 5, 6)), source(torch.rand(1, 4, 5, 6))
     split = SplitLuminanced(["a", "b"], [None, "jet"])({"a": mr, "b": pet})
     split["pred"] = split["image"][1:2]
-    rgb = RestoreColord("pred")(split)["pred"]
+    rgb = RestoreColord("pred", color)(split)["pred"]
     expected = color_table("jet")[(pet[0] * 256).long().clamp(0, 255)].movedim(-1, 0)
     assert rgb.dtype == torch.uint8
     np.testing.assert_allclose(rgb.numpy(), (expected * 255).numpy(), atol=0.51)
@@ -50,3 +51,25 @@ def test_a_colour_map_on_a_colour_image_is_refused() -> None:
 def test_the_number_of_colour_maps_must_fit() -> None:
     with pytest.raises(FusionError, match=r"^2 sources need as many colour maps \(or none\), not 1\.$"):
         SplitLuminanced(["a", "b"], ["hot"])
+
+
+def restored(luminance: float, color: tuple[float, float, float], way: str) -> torch.Tensor:
+    ycbcr = rgb_to_ycbcr(torch.tensor(color).reshape(3, 1, 1, 1))
+    case = {"pred": source(torch.full((1, 1, 1, 1), luminance)), "color": ycbcr}
+    return RestoreColord("pred", way)(case)["pred"].flatten().double() / 255
+
+
+def test_a_dark_red_on_bright_tissue_darkens_the_tissue_only_as_published() -> None:
+    dark_red = (
+        0.6,
+        0.0,
+        0.0,
+    )  # Y .1794, so Y 0.9 adds .7206: red 1.32 is clipped to 1, and .096 of luma is lost
+    assert restored(0.9, dark_red, "published").tolist() == pytest.approx([1, 0.7206, 0.7206], abs=1 / 255)
+    assert float(luma(restored(0.9, dark_red, "published"))) == pytest.approx(0.8041, abs=1 / 255)
+    assert float(luma(restored(0.9, dark_red, "gamut"))) == pytest.approx(0.9, abs=1 / 255)
+
+
+def test_another_way_of_colour_is_refused() -> None:
+    with pytest.raises(FusionError, match=r"^Colour cannot come back as 'bright'; use gamut or published\.$"):
+        RestoreColord("pred", "bright")
