@@ -35,7 +35,7 @@ def paired_datalist(dataset_dir: str | Path, tasks: str | Sequence[str], split: 
     index = root / "splits.json"
     if not index.is_file():
         raise FusionError(f"There is no {index}; set dataset_dir to a folder of image pairs.")
-    splits = json.loads(index.read_text())
+    splits = json.loads(index.read_text(encoding="utf-8"))
     items = []
     for task in [tasks] if isinstance(tasks, str) else tasks:
         if split not in splits.get(task, {}):

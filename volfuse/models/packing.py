@@ -28,7 +28,7 @@ def validate(bundle: Bundle) -> list[str]:
     if problems:
         return problems
     configs = {
-        name: json.loads((bundle.root / "configs" / f"{name}.json").read_text())
+        name: json.loads((bundle.root / "configs" / f"{name}.json").read_text(encoding="utf-8"))
         for name in ("train", "inference")
     }
     if configs["train"]["network_def"] != configs["inference"]["network_def"]:

@@ -31,9 +31,9 @@ def test_names_come_with_commas_or_one_by_one(pairs: Path, tmp_path: Path) -> No
     )
     assert result.exit_code == 0, result.output
     assert result.stdout == f"Report: {output / 'index.html'}\n"
-    header = (output / "values.csv").read_text().splitlines()[0]
+    header = (output / "values.csv").read_text(encoding="utf-8").splitlines()[0]
     assert header.endswith(",sd,en")
-    assert "|  | average | maximum | pca |" in (output / "summary.md").read_text()
+    assert "|  | average | maximum | pca |" in (output / "summary.md").read_text(encoding="utf-8")
 
 
 def no_pairs(pairs: Path, tmp_path: Path) -> list[object]:

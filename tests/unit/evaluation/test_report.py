@@ -146,7 +146,10 @@ def test_a_stopped_run_goes_on_and_ends_the_same(pairs: Path, tmp_path: Path, me
     assert len(measured) == everything - written * len(CHEAP)
     assert (stopped / "values.csv").read_bytes() == (whole / "values.csv").read_bytes()
     assert (stopped / "statistics.csv").read_bytes() == (whole / "statistics.csv").read_bytes()
-    tables = [(folder / "summary.md").read_text().split("### Cost")[0] for folder in (stopped, whole)]
+    tables = [
+        (folder / "summary.md").read_text(encoding="utf-8").split("### Cost")[0]
+        for folder in (stopped, whole)
+    ]
     assert tables[0] == tables[1]
 
 
@@ -169,11 +172,11 @@ def test_only_what_is_new_is_measured(pairs: Path, tmp_path: Path, measured: lis
 
 def test_one_pair_gives_numbers_but_no_statistics(make_pairs: Callable[..., Path], tmp_path: Path) -> None:
     page = run(make_pairs({"pet_mr": (("mr", "pet"), 1)}), tmp_path / "report")
-    assert "pet_mr has values of only one pair: too few for statistics." in page.read_text()
-    assert "<h2>Statistics</h2>" not in page.read_text()
+    assert "pet_mr has values of only one pair: too few for statistics." in page.read_text(encoding="utf-8")
+    assert "<h2>Statistics</h2>" not in page.read_text(encoding="utf-8")
     assert {path.name for path in page.parent.iterdir()} == FILES - {"critical_difference.png"}
-    assert len((page.parent / "statistics.csv").read_text().splitlines()) == 1
-    assert "[" not in (page.parent / "summary.md").read_text().split("###")[1]
+    assert len((page.parent / "statistics.csv").read_text(encoding="utf-8").splitlines()) == 1
+    assert "[" not in (page.parent / "summary.md").read_text(encoding="utf-8").split("###")[1]
 
 
 def test_a_constant_image_is_left_out_with_a_sentence(pairs: Path, tmp_path: Path) -> None:
@@ -182,9 +185,9 @@ def test_a_constant_image_is_left_out_with_a_sentence(pairs: Path, tmp_path: Pat
     )
     page = run(pairs, tmp_path / "report")
     sentence = "pet_mr/2.png is left out: 2.png has the value 7 everywhere; there is nothing to fuse."
-    assert sentence in page.read_text()
-    assert f"- {sentence}" in (page.parent / "summary.md").read_text().splitlines()
-    assert "### pet_mr, 3 pairs" in (page.parent / "summary.md").read_text()
+    assert sentence in page.read_text(encoding="utf-8")
+    assert f"- {sentence}" in (page.parent / "summary.md").read_text(encoding="utf-8").splitlines()
+    assert "### pet_mr, 3 pairs" in (page.parent / "summary.md").read_text(encoding="utf-8")
 
 
 def test_nothing_but_unfit_pairs_is_an_error(make_pairs: Callable[..., Path], tmp_path: Path) -> None:
@@ -200,8 +203,8 @@ def test_a_model_is_left_out_of_tasks_that_do_not_fit(
     pairs = make_pairs({"two": (("mr", "pet"), 3), "three": (("mr", "pet", "ct"), 3)})
     page = run(pairs, tmp_path / "report")
     sentence = "lightfusionnet fuses 2 images and is left out of three, whose pairs have 3."
-    assert page.read_text().count(sentence) == 1
-    summary = (page.parent / "summary.md").read_text()
+    assert page.read_text(encoding="utf-8").count(sentence) == 1
+    summary = (page.parent / "summary.md").read_text(encoding="utf-8")
     assert "### two, 3 pairs\n\n|  | lightfusionnet | average | maximum |" in summary
     assert "### three, 3 pairs\n\n|  | average | maximum |" in summary
     with pytest.raises(FusionError, match=re.escape(sentence)):
@@ -225,8 +228,8 @@ def test_a_model_that_fails_on_a_pair_takes_the_pair_from_all(
     darkest = min(steps.prepare(pair)["image"].mean() for pair in selection.pairs)
     monkeypatch.setattr(Method, "fuse", fail_once)
     page = run(pairs, tmp_path / "report")
-    assert "is left out: average failed: It is broken." in page.read_text()
-    assert "### pet_mr, 3 pairs" in (page.parent / "summary.md").read_text()
+    assert "is left out: average failed: It is broken." in page.read_text(encoding="utf-8")
+    assert "### pet_mr, 3 pairs" in (page.parent / "summary.md").read_text(encoding="utf-8")
 
 
 def test_volumes_have_the_mean_of_their_slices(tmp_path: Path, scans: dict[str, np.ndarray]) -> None:
@@ -249,7 +252,7 @@ def test_the_published_convention_gives_other_values(pairs: Path, tmp_path: Path
     for convention in ("reference", "published"):
         selection = select(pairs, models=["average"], metrics=["sf"], convention=convention)
         page = evaluate(selection, tmp_path / "report", "cpu")
-        assert f"{convention} convention" in page.read_text()
+        assert f"{convention} convention" in page.read_text(encoding="utf-8")
         (row, *_) = rows(page.parent)
         assert row["convention"] == convention
         values[convention] = float(row["sf"])
@@ -264,7 +267,7 @@ def test_an_unknown_convention_is_an_error(pairs: Path) -> None:
 def test_every_model_of_the_catalogue_has_a_cost(pairs: Path, tmp_path: Path) -> None:
     models: dict[str, Model] = catalogue()
     page = run(pairs, tmp_path / "report", models=(), metrics=["sd"])
-    cost = (page.parent / "summary.md").read_text().split("### Cost")[1].splitlines()
+    cost = (page.parent / "summary.md").read_text(encoding="utf-8").split("### Cost")[1].splitlines()
     header, parameters, multiply_adds, seconds = (
         [cell.strip() for cell in cost[line].split("|")] for line in (2, 4, 5, 6)
     )
