@@ -1,39 +1,25 @@
 """Fusion losses without ground truth: ``loss(fused (B, 1, H, W), sources (B, N, H, W)) -> scalar``."""
 
 from volfuse.losses.composite import SourceMeanLoss, WeightedSumLoss
-from volfuse.losses.contrast import (
-    GlobalContrastLoss,
-    LocalContrastLoss,
-    global_contrast_loss,
-    local_contrast_loss,
-)
-from volfuse.losses.csafusion import CSAFusionLoss, OneSourceLoss
+from volfuse.losses.contrast import global_contrast_loss, local_contrast_loss
+from volfuse.losses.csafusion import CSAFusionLoss
 from volfuse.losses.gradient import GradientLoss, gradient_loss
 from volfuse.losses.intensity import IntensityLoss, intensity_loss
 from volfuse.losses.laplacian import LaplacianLoss, laplacian_loss
-from volfuse.losses.quality import EdgeExcessLoss, MetricLoss, QualityLoss, edge_excess_loss, metric_loss
+from volfuse.losses.quality import QualityLoss, edge_excess_loss, metric_loss
 from volfuse.losses.reconstruction import MultiScaleSSIMLoss, ReconstructionLoss, multiscale_ssim_loss
-from volfuse.losses.region_mutual_information import (
-    RegionMutualInformationLoss,
-    region_mutual_information_loss,
-)
+from volfuse.losses.region_mutual_information import region_mutual_information_loss
 from volfuse.losses.regional import RegionalIntensityLoss, regional_intensity_loss
 from volfuse.losses.structural import SSIMLoss, ssim_loss
 
 __all__ = [
     "CSAFusionLoss",
-    "EdgeExcessLoss",
-    "GlobalContrastLoss",
     "GradientLoss",
     "IntensityLoss",
     "LaplacianLoss",
-    "LocalContrastLoss",
-    "MetricLoss",
     "MultiScaleSSIMLoss",
-    "OneSourceLoss",
     "QualityLoss",
     "ReconstructionLoss",
-    "RegionMutualInformationLoss",
     "RegionalIntensityLoss",
     "SSIMLoss",
     "SourceMeanLoss",

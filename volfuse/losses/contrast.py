@@ -3,7 +3,7 @@
 from typing import Literal
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from volfuse.numerics.arithmetic import safe_sqrt
 
@@ -36,18 +36,6 @@ def local_contrast_loss(fused: Tensor, sources: Tensor, mode: Mode = "match") ->
     return _compare(_local_contrast(fused), _local_contrast(sources), mode)
 
 
-class LocalContrastLoss(nn.Module):
-    """Module twin of :func:`local_contrast_loss`."""
-
-    def __init__(self, mode: Mode = "match") -> None:
-        super().__init__()
-        self.mode = mode
-
-    def forward(self, fused: Tensor, sources: Tensor) -> Tensor:
-        """See :func:`local_contrast_loss`."""
-        return local_contrast_loss(fused, sources, self.mode)
-
-
 def global_contrast_loss(fused: Tensor, sources: Tensor, mode: Mode = "match") -> Tensor:
     r"""Standard deviation of the whole image, against the largest of the sources.
 
@@ -68,18 +56,6 @@ def global_contrast_loss(fused: Tensor, sources: Tensor, mode: Mode = "match") -
         ValueError: for an unknown ``mode``.
     """
     return _compare(_global_contrast(fused), _global_contrast(sources), mode)
-
-
-class GlobalContrastLoss(nn.Module):
-    """Module twin of :func:`global_contrast_loss`."""
-
-    def __init__(self, mode: Mode = "match") -> None:
-        super().__init__()
-        self.mode = mode
-
-    def forward(self, fused: Tensor, sources: Tensor) -> Tensor:
-        """See :func:`global_contrast_loss`."""
-        return global_contrast_loss(fused, sources, self.mode)
 
 
 def _local_contrast(images: Tensor) -> Tensor:

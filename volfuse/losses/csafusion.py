@@ -1,40 +1,18 @@
-"""The loss that CSAFusion trains with, and the way to a loss against one source alone."""
+"""The loss that CSAFusion trains with."""
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
-from volfuse.losses.composite import WeightedSumLoss
-from volfuse.losses.contrast import GlobalContrastLoss, LocalContrastLoss, Mode
-from volfuse.losses.region_mutual_information import RegionMutualInformationLoss
-from volfuse.losses.structural import SSIMLoss
+from volfuse.losses.contrast import Mode, global_contrast_loss, local_contrast_loss
+from volfuse.losses.region_mutual_information import region_mutual_information_loss
+from volfuse.losses.structural import ssim_loss
+
+_TERMS = 6
 
 
-class OneSourceLoss(nn.Module):
-    """Any fusion loss, computed against one of the sources.
-
-    Args:
-        loss: called as ``loss(fused, sources)``.
-        source: number of the source, from 0.
-    """
-
-    def __init__(self, loss: nn.Module, source: int) -> None:
-        super().__init__()
-        self.loss = loss
-        self.source = source
-
-    def forward(self, fused: Tensor, sources: Tensor) -> Tensor:
-        """Fused (B, 1, H, W) and sources (B, N, H, W), values 0..1; returns a scalar.
-
-        Raises:
-            ValueError: if there is no such source.
-        """
-        if not 0 <= self.source < sources.shape[1]:
-            raise ValueError(f"source {self.source} is asked for, but there are {sources.shape[1]}, from 0")
-        return self.loss(fused, sources[:, self.source : self.source + 1])
-
-
-class CSAFusionLoss(WeightedSumLoss):
+class CSAFusionLoss(nn.Module):
     r"""SSIM and region mutual information per source, local and global contrast.
 
     .. math:: L = w_1 L_{ssim}(F, A) + w_2 L_{ssim}(F, B) + w_3 L_{rmi}(F, A) + w_4 L_{rmi}(F, B)
@@ -47,6 +25,9 @@ class CSAFusionLoss(WeightedSumLoss):
         weights: one per term, in the order above.
         contrast: the mode of both contrast terms.
         mean_covariance: see :func:`~volfuse.losses.region_mutual_information_loss`.
+
+    Raises:
+        ValueError: if there are not six weights.
     """
 
     def __init__(
@@ -55,12 +36,22 @@ class CSAFusionLoss(WeightedSumLoss):
         contrast: Mode = "match",
         mean_covariance: bool = False,
     ) -> None:
-        per_source = [SSIMLoss(), RegionMutualInformationLoss(mean_covariance)]
-        super().__init__(
-            [
-                *(OneSourceLoss(loss, source) for loss in per_source for source in (1, 0)),
-                LocalContrastLoss(contrast),
-                GlobalContrastLoss(contrast),
-            ],
-            weights,
+        super().__init__()
+        if len(weights) != _TERMS:
+            raise ValueError(f"{_TERMS} loss terms need as many weights, not {len(weights)}")
+        self.weights = tuple(weights)
+        self.contrast = contrast
+        self.mean_covariance = mean_covariance
+
+    def forward(self, fused: Tensor, sources: Tensor) -> Tensor:
+        """Fused (B, 1, H, W) and sources (B, 2, H, W), values 0..1; returns a scalar."""
+        reference, second = sources.split(1, dim=1)
+        terms = (
+            ssim_loss(fused, second),
+            ssim_loss(fused, reference),
+            region_mutual_information_loss(fused, second, self.mean_covariance),
+            region_mutual_information_loss(fused, reference, self.mean_covariance),
+            local_contrast_loss(fused, sources, self.contrast),
+            global_contrast_loss(fused, sources, self.contrast),
         )
+        return torch.stack([weight * term for weight, term in zip(self.weights, terms, strict=True)]).sum()

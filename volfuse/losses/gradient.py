@@ -25,7 +25,7 @@ def gradient_loss(fused: Tensor, sources: Tensor) -> Tensor:
 
 
 class GradientLoss(nn.Module):
-    """Module twin of :func:`gradient_loss`."""
+    """:func:`gradient_loss` as a module, which a configuration can name."""
 
     def forward(self, fused: Tensor, sources: Tensor) -> Tensor:
         """See :func:`gradient_loss`."""

@@ -24,7 +24,7 @@ def intensity_loss(fused: Tensor, sources: Tensor, squared: bool = False) -> Ten
 
 
 class IntensityLoss(nn.Module):
-    """Module twin of :func:`intensity_loss`."""
+    """:func:`intensity_loss` as a module, which a configuration can name."""
 
     def __init__(self, squared: bool = False) -> None:
         super().__init__()

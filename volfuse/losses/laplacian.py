@@ -25,7 +25,7 @@ def laplacian_loss(fused: Tensor, sources: Tensor) -> Tensor:
 
 
 class LaplacianLoss(nn.Module):
-    """Module twin of :func:`laplacian_loss`."""
+    """:func:`laplacian_loss` as a module, which a configuration can name."""
 
     def forward(self, fused: Tensor, sources: Tensor) -> Tensor:
         """See :func:`laplacian_loss`."""

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from volfuse.losses.composite import WeightedSumLoss
 from volfuse.metrics import METRICS
 from volfuse.numerics.arithmetic import safe_sqrt
 from volfuse.numerics.sobel import sobel
@@ -36,19 +35,6 @@ def metric_loss(fused: Tensor, sources: Tensor, metric: str, enough: float | Non
     return losses.mean()
 
 
-class MetricLoss(nn.Module):
-    """Module twin of :func:`metric_loss`."""
-
-    def __init__(self, metric: str, enough: float | None = None) -> None:
-        super().__init__()
-        self.metric = metric
-        self.enough = enough
-
-    def forward(self, fused: Tensor, sources: Tensor) -> Tensor:
-        """See :func:`metric_loss`."""
-        return metric_loss(fused, sources, self.metric, self.enough)
-
-
 def edge_excess_loss(fused: Tensor, sources: Tensor, margin: float = 0.98) -> Tensor:
     r"""How far edges are stronger than those of every source: halos, ringing, noise.
 
@@ -68,15 +54,7 @@ def edge_excess_loss(fused: Tensor, sources: Tensor, margin: float = 0.98) -> Te
     return (_strength(fused) - margin * _strength(sources).amax(dim=1, keepdim=True)).relu().mean()
 
 
-class EdgeExcessLoss(nn.Module):
-    """Module twin of :func:`edge_excess_loss`."""
-
-    def forward(self, fused: Tensor, sources: Tensor) -> Tensor:
-        """See :func:`edge_excess_loss`."""
-        return edge_excess_loss(fused, sources)
-
-
-class QualityLoss(WeightedSumLoss):
+class QualityLoss(nn.Module):
     """Weighted sum of fusion metrics and :func:`edge_excess_loss`; ``research/2026-11-blendnet.md`` has the ablation.
 
     Args:
@@ -88,11 +66,17 @@ class QualityLoss(WeightedSumLoss):
     def __init__(
         self, metrics: Mapping[str, float], edge_excess: float, enough: Mapping[str, float] | None = None
     ) -> None:
-        enough = enough or {}
-        super().__init__(
-            [*(MetricLoss(metric, enough.get(metric)) for metric in metrics), EdgeExcessLoss()],
-            [*metrics.values(), edge_excess],
-        )
+        super().__init__()
+        self.metrics = dict(metrics)
+        self.edge_excess = edge_excess
+        self.enough = dict(enough or {})
+
+    def forward(self, fused: Tensor, sources: Tensor) -> Tensor:
+        """Fused (B, 1, H, W) and sources (B, N, H, W), values 0..1, N at least 2; returns a scalar."""
+        loss = self.edge_excess * edge_excess_loss(fused, sources)
+        for metric, weight in self.metrics.items():
+            loss = loss + weight * metric_loss(fused, sources, metric, self.enough.get(metric))
+        return loss
 
 
 def _strength(images: Tensor) -> Tensor:

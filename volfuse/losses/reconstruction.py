@@ -28,7 +28,7 @@ def multiscale_ssim_loss(fused: Tensor, sources: Tensor) -> Tensor:
 
 
 class MultiScaleSSIMLoss(nn.Module):
-    """Module twin of :func:`multiscale_ssim_loss`."""
+    """:func:`multiscale_ssim_loss` as a module, which a configuration can name."""
 
     def forward(self, fused: Tensor, sources: Tensor) -> Tensor:
         """See :func:`multiscale_ssim_loss`."""

@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 REGION, STRIDE = 3, 3
 RIDGE = 5e-4
@@ -38,18 +38,6 @@ def region_mutual_information_loss(fused: Tensor, sources: Tensor, mean_covarian
     unexplained = of_sources @ of_sources.mT / scale - explained.mT @ explained
     half_log_determinant = torch.linalg.cholesky(unexplained + ridge).diagonal(dim1=-2, dim2=-1).log().sum(-1)
     return half_log_determinant.mean().to(fused.dtype) / REGION**2
-
-
-class RegionMutualInformationLoss(nn.Module):
-    """Module twin of :func:`region_mutual_information_loss`."""
-
-    def __init__(self, mean_covariance: bool = False) -> None:
-        super().__init__()
-        self.mean_covariance = mean_covariance
-
-    def forward(self, fused: Tensor, sources: Tensor) -> Tensor:
-        """See :func:`region_mutual_information_loss`."""
-        return region_mutual_information_loss(fused, sources, self.mean_covariance)
 
 
 def _regions(images: Tensor) -> Tensor:

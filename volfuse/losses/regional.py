@@ -26,7 +26,7 @@ def regional_intensity_loss(fused: Tensor, sources: Tensor) -> Tensor:
 
 
 class RegionalIntensityLoss(nn.Module):
-    """Module twin of :func:`regional_intensity_loss`."""
+    """:func:`regional_intensity_loss` as a module, which a configuration can name."""
 
     def forward(self, fused: Tensor, sources: Tensor) -> Tensor:
         """See :func:`regional_intensity_loss`."""

@@ -23,7 +23,7 @@ def ssim_loss(fused: Tensor, sources: Tensor) -> Tensor:
 
 
 class SSIMLoss(nn.Module):
-    """Module twin of :func:`ssim_loss`."""
+    """:func:`ssim_loss` as a module, which a configuration can name."""
 
     def forward(self, fused: Tensor, sources: Tensor) -> Tensor:
         """See :func:`ssim_loss`."""

@@ -7,11 +7,6 @@ import torch.nn.functional as F
 
 from volfuse.losses import (
     CSAFusionLoss,
-    GlobalContrastLoss,
-    LocalContrastLoss,
-    OneSourceLoss,
-    RegionMutualInformationLoss,
-    SSIMLoss,
     global_contrast_loss,
     local_contrast_loss,
     region_mutual_information_loss,
@@ -186,18 +181,6 @@ def test_gradients_are_right(loss) -> None:
     assert torch.autograd.gradcheck(lambda image: loss(image, sources), fused)
 
 
-def test_a_loss_against_one_source_does_not_see_the_others() -> None:
-    fused, sources = images(13, 1), images(14, 3)
-    loss = OneSourceLoss(SSIMLoss(), source=1)(fused, sources)
-    torch.testing.assert_close(loss, ssim_loss(fused, sources[:, 1:2]))
-
-
-@pytest.mark.parametrize("source", [2, -1])
-def test_a_source_that_is_not_there_is_refused(source: int) -> None:
-    with pytest.raises(ValueError, match=rf"^source {source} is asked for, but there are 2, from 0$"):
-        OneSourceLoss(SSIMLoss(), source)(images(0, 1), images(1, 2))
-
-
 @pytest.mark.parametrize("mode", ["match", "maximize"])
 @pytest.mark.parametrize("mean_covariance", [False, True])
 def test_the_composite_is_the_sum_of_six_terms(mode: str, mean_covariance: bool) -> None:
@@ -224,17 +207,6 @@ def test_with_the_published_weights_no_blend_is_better_than_a_copy_of_the_mr_ima
     copy = loss(sources[:, :1], sources)
     blends = [sources.amax(1, True), *(sources[:, :1].lerp(sources[:, 1:], share) for share in (0.1, 0.5, 1))]
     assert all(copy < loss(blend, sources) - 5 for blend in blends)
-
-
-def test_modules_are_their_functions() -> None:
-    fused, sources = images(17, 1), images(18, 2)
-    twins = [
-        (RegionMutualInformationLoss(mean_covariance=True), region_mutual_information_loss, True),
-        (LocalContrastLoss("maximize"), local_contrast_loss, "maximize"),
-        (GlobalContrastLoss("maximize"), global_contrast_loss, "maximize"),
-    ]
-    for module, function, option in twins:
-        torch.testing.assert_close(module(fused, sources), function(fused, sources, option))
 
 
 def test_the_composite_needs_six_weights() -> None:

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from volfuse.losses import EdgeExcessLoss, MetricLoss, QualityLoss, edge_excess_loss, metric_loss
+from volfuse.losses import QualityLoss, edge_excess_loss, metric_loss
 from volfuse.metrics import METRICS
 
 
@@ -35,7 +35,7 @@ def test_an_image_that_is_good_enough_is_not_pushed_further() -> None:
 
 def test_a_metric_without_gradient_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^'mi' is no metric to train with; use one of: sd, sf, ag, "):
-        MetricLoss("mi")(images(0, 1), images(1, 2))
+        metric_loss(images(0, 1), images(1, 2), "mi")
 
 
 @given(seed=st.integers(0, 50), strength=st.floats(0, 0.9))
@@ -66,6 +66,6 @@ def test_the_quality_loss_is_the_weighted_sum_of_its_terms() -> None:
         -METRICS["qabf"](fused, sources).mean()
         - 0.1 * METRICS["scd"](fused, sources).mean()
         + 2 * METRICS["nabf"](fused, sources).mean()
-        + 4 * EdgeExcessLoss()(fused, sources)
+        + 4 * edge_excess_loss(fused, sources)
     )
     torch.testing.assert_close(loss(fused, sources), expected)
