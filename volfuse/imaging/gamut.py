@@ -61,11 +61,11 @@ def _recolor(target: Tensor, source: Tensor) -> Tensor:
     rgb, _ = encode(mix(CONES_TO_LIGHT, (lightness + away) ** 3))
     own = luma(source)
     difference = torch.where((target - own).abs() < _SAME_LUMA, source - own, rgb - luma(rgb))
-    return _into_gamut(difference, target)
+    return into_gamut(difference, target)
 
 
-def _into_gamut(difference: Tensor, grey: Tensor) -> Tensor:
-    """Add to ``grey`` as much of a difference (3, ...) without luma as keeps the sum within 0..1."""
+def into_gamut(difference: Tensor, grey: Tensor) -> Tensor:
+    """Add to ``grey`` (...) as much of a difference (3, ...) without luma as keeps the sum within 0..1."""
     upwards, downwards = difference.amax(0).clamp_min(1e-9), (-difference.amin(0)).clamp_min(1e-9)
     share = torch.minimum((1 - grey) / upwards, grey / downwards).clamp_max(1)
     return (grey + share * difference).clamp_(0, 1)

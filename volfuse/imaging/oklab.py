@@ -42,7 +42,7 @@ def decode(values: Tensor) -> Tensor:
     # A sum of both parts of the curve: torch chooses between two tensors slower than it computes either.
     straight = values.clamp_max(_DARK_VALUE) / 12.92
     bent = ((values.clamp_min(_DARK_VALUE) + 0.055) / 1.055) ** 2.4
-    light: Tensor = straight + (bent - ((_DARK_VALUE + 0.055) / 1.055) ** 2.4)
+    light: Tensor = straight + (bent - ((_DARK_VALUE + 0.055) / 1.055) ** 2.4).clamp_min(0)
     return light
 
 

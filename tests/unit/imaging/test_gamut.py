@@ -95,6 +95,13 @@ def test_volumes_of_both_precisions_give_the_same_colours() -> None:
     torch.testing.assert_close(single[:, 3, 20, 10], one_voxel, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("luminance", [0.0, 1.0])
+def test_black_and_white_have_no_colour(luminance: float) -> None:
+    # Many at once, because processors round the power of one number and of eight differently.
+    everywhere = torch.full((4096,), luminance)
+    assert (recolor(everywhere, torch.rand(3, 4096)) == luminance).all()
+
+
 def test_luminance_outside_its_range_is_clipped() -> None:
     assert shown(-0.1, (1, 0, 0)).flatten().tolist() == [0, 0, 0]
     assert shown(1.1, (1, 0, 0)).flatten().tolist() == [1, 1, 1]
