@@ -46,12 +46,12 @@ def publish(
     """Add the weights of one round to the copy of a bundle in ``folder``.
 
     The model exists from the moment in which the metadata are replaced, a single rename. A process that is killed
-    before leaves a file of weights that nobody reads.
+    before leaves a file of weights that no model uses.
 
     Args:
         base: what was fine-tuned.
         state: the new weights.
-        record: what its metadata shall say of them; ``sha256`` and ``description`` are added.
+        record: what its metadata say of them; ``sha256`` and ``description`` are added.
         number: of the round.
         folder: a folder of bundles; name it in ``VOLFUSE_BUNDLES`` for volfuse to find the model.
     """

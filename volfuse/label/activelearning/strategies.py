@@ -1,4 +1,4 @@
-"""In which order cases are worth a look. Every strategy takes the open cases and returns the next one."""
+"""Which case a reader should judge next: every strategy chooses one of the open cases."""
 
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ Strategy = Callable[[Mapping[str, CaseScores], Sequence[CaseScores], random.Rand
 def at_random(
     open_cases: Mapping[str, CaseScores], _reviewed: Sequence[CaseScores], chance: random.Random
 ) -> Choice:
-    """Every open case is as likely: what every other strategy has to beat."""
+    """Every open case is equally likely; the baseline of all other strategies."""
     return Choice(chance.choice(sorted(open_cases)), "chosen at random")
 
 

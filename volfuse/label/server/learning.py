@@ -15,7 +15,7 @@ from volfuse.label.training import training_split
 router = APIRouter(tags=["Learning"])
 
 
-@router.post("/activelearning/{strategy}", summary="The next case worth a look")
+@router.post("/activelearning/{strategy}", summary="The next case to judge")
 def next_case(request: Request, strategy: Name, params: SampleParameters | None = None) -> dict[str, Any]:
     """Return a case without a verdict; nothing when all have one."""
     application(request).strategy(strategy)
