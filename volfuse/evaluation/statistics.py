@@ -24,7 +24,8 @@ class TestResult:
 
     Attributes:
         test: its name.
-        first, second: the methods it compares; ``first`` alone for normality, both empty for all methods.
+        first: a method that it compares, or whose values it calls normal; empty for all methods.
+        second: the method that it compares ``first`` with; empty for all methods and for normality.
         statistic: W, F, chi squared, t or the sum of ranks.
         p: two-sided.
         adjusted: ``p`` after Bonferroni's correction where it is one of many comparisons.

@@ -57,7 +57,8 @@ class DynamicFusion(nn.Module):
     Args:
         add_enhanced: the scan's result is added to the enhanced features (equation 8), not to the inputs as in
             the authors' code.
-        enhance, scan: leave out DFEM or CMFM; without CMFM the enhanced features are added.
+        enhance: without it DFEM is left out.
+        scan: without it CMFM is left out, and the enhanced features are added.
     """
 
     def __init__(
