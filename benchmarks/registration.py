@@ -3,7 +3,7 @@
     python benchmarks/registration.py                       20 pairs of one head each, 10 pairs of two heads
     python benchmarks/registration.py --pairs 4 --strangers 2
 
-Errors are in voxels of the fixed volume: median / 95 % / largest of 500 points. Times are processor time of all
+Errors are in voxels of the reference volume: median / 95 % / largest of 500 points. Times are processor time of all
 threads, up to and with the stage: machines differ and are shared. "Gain" is what the gate looks at.
 """
 
@@ -16,7 +16,7 @@ import SimpleITK as sitk
 
 from volfuse.data.displaced import CONTRASTS, MOTIONS, DisplacedPair, displaced_pair
 from volfuse.registration.gate import bending_gain, doubt_of_stages
-from volfuse.registration.similarity import likeness
+from volfuse.registration.similarity import similarity_after
 from volfuse.registration.stages import align, linear_part
 from volfuse.registration.volumes import luminance
 
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=20)
     parser.add_argument("--strangers", type=int, default=10)
     parser.add_argument("--first", type=int, default=0, help="number of the first pair, which seeds it")
-    parser.add_argument("--spacing", type=float, default=2.5, help="of the fixed grid, mm")
+    parser.add_argument("--spacing", type=float, default=2.5, help="of the reference grid, mm")
     arguments = parser.parse_args()
     for count, stranger in ((arguments.pairs, 0), (arguments.strangers, 1000)):
         print("\nTwo heads" if stranger else "\nOne head")
@@ -56,11 +56,11 @@ def main() -> None:
 
 def report(number: int, pair: DisplacedPair) -> None:
     """Register one pair and print its row; likeness is that after rigid and affine."""
-    fixed, moving = luminance(pair.fixed), luminance(pair.moving)
+    reference, second = luminance(pair.reference), luminance(pair.second)
     start = processor_time()
-    linear = align(fixed, moving, ["rigid", "affine"])
+    linear = align(reference, second, ["rigid", "affine"])
     seconds = [processor_time() - start]
-    bent = align(fixed, moving, ["syn"], start=linear_part(linear))
+    bent = align(reference, second, ["syn"], start=linear_part(linear))
     seconds.append(processor_time() - start)
     errors = [
         f"{np.median(missed):.2f} / {np.percentile(missed, 95):.2f} / {missed.max():.2f}"
@@ -68,8 +68,8 @@ def report(number: int, pair: DisplacedPair) -> None:
             pair.target_errors, map(points_by, (sitk.Transform(3, sitk.sitkIdentity), linear, bent))
         )
     ]
-    measured = likeness(fixed, moving, linear)
-    gain = bending_gain(fixed, moving, linear_part(linear))
+    measured = similarity_after(reference, second, linear)
+    gain = bending_gain(reference, second, linear_part(linear))
     doubt = doubt_of_stages(("rigid", "affine"), linear_part(linear), gain)
     print_row([
         str(number),

@@ -4,7 +4,7 @@
     pip install itk-elastix; python benchmarks/registration_libraries.py --libraries elastix --pairs 6
 
 All go rigid, affine, deformable with mutual information and their own defaults where they have any. Errors are in
-voxels of the fixed volume: median / 95 % / largest of 500 points. Times are processor time; set
+voxels of the reference volume: median / 95 % / largest of 500 points. Times are processor time; set
 ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS=1 to compare them.
 """
 
@@ -21,7 +21,7 @@ from volfuse.data.displaced import displaced_pair
 from volfuse.registration.stages import align
 from volfuse.registration.volumes import luminance
 
-Points = Callable[[np.ndarray], np.ndarray]  # RAS mm, fixed to moving
+Points = Callable[[np.ndarray], np.ndarray]  # RAS mm, reference to second
 FLIP = np.array([-1.0, -1.0, 1.0])
 
 
@@ -41,7 +41,7 @@ def main() -> None:
             row = [library, str(number)]
             for deformable in (False, True):
                 start = processor_time()
-                points = LIBRARIES[library](luminance(pair.fixed), luminance(pair.moving), deformable)
+                points = LIBRARIES[library](luminance(pair.reference), luminance(pair.second), deformable)
                 seconds = processor_time() - start
                 missed = pair.target_errors(points)
                 row += [f"{np.median(missed):.2f} / {np.percentile(missed, 95):.2f} / {missed.max():.2f}"]
@@ -49,18 +49,18 @@ def main() -> None:
             print_row(row)
 
 
-def ants(fixed: sitk.Image, moving: sitk.Image, deformable: bool) -> Points:
+def ants(reference: sitk.Image, second: sitk.Image, deformable: bool) -> Points:
     """As volfuse uses it."""
-    return points_by(align(fixed, moving, ["rigid", "affine", "syn"][: 3 if deformable else 2]))
+    return points_by(align(reference, second, ["rigid", "affine", "syn"][: 3 if deformable else 2]))
 
 
-def elastix(fixed: sitk.Image, moving: sitk.Image, deformable: bool) -> Points:
+def elastix(reference: sitk.Image, second: sitk.Image, deformable: bool) -> Points:
     """The default parameter maps; control points 20 mm apart."""
     import itk
 
     with tempfile.TemporaryDirectory() as folder:
-        files = [f"{folder}/{name}.nrrd" for name in ("fixed", "moving")]
-        for image, file in zip((fixed, moving), files, strict=True):
+        files = [f"{folder}/{name}.nrrd" for name in ("reference", "second")]
+        for image, file in zip((reference, second), files, strict=True):
             sitk.WriteImage(image, file)
         images = [itk.imread(file, itk.F) for file in files]
     parameters = itk.ParameterObject.New()
@@ -88,20 +88,20 @@ def elastix(fixed: sitk.Image, moving: sitk.Image, deformable: bool) -> Points:
     return points
 
 
-def simpleitk(fixed: sitk.Image, moving: sitk.Image, deformable: bool) -> Points:
+def simpleitk(reference: sitk.Image, second: sitk.Image, deformable: bool) -> Points:
     """Conjugate gradients with a line search, then a displacement field that a Gaussian keeps smooth."""
     rigid = sitk.CenteredTransformInitializer(
-        fixed, moving, sitk.Euler3DTransform(), sitk.CenteredTransformInitializerFilter.MOMENTS
+        reference, second, sitk.Euler3DTransform(), sitk.CenteredTransformInitializerFilter.MOMENTS
     )
     rigid = sitk.Euler3DTransform(rigid)
-    _descend(fixed, moving, rigid)
+    _descend(reference, second, rigid)
     affine = sitk.AffineTransform(rigid.GetMatrix(), rigid.GetTranslation(), rigid.GetCenter())
-    _descend(fixed, moving, affine)
+    _descend(reference, second, affine)
     if not deformable:
         return points_by(affine)
     field = None
     for shrink, iterations in ((4, 40), (2, 20)):
-        coarse = sitk.BinShrink(fixed, [shrink] * 3)
+        coarse = sitk.BinShrink(reference, [shrink] * 3)
         if field is None:
             field = sitk.TransformToDisplacementField(
                 sitk.Transform(3, sitk.sitkIdentity), sitk.sitkVectorFloat64, coarse.GetSize(),
@@ -122,19 +122,19 @@ def simpleitk(fixed: sitk.Image, moving: sitk.Image, deformable: bool) -> Points
             sitk.ImageRegistrationMethod.EachIteration,
             0.2 * coarse.GetSpacing()[0],
         )
-        method.Execute(coarse, sitk.SmoothingRecursiveGaussian(moving, shrink * moving.GetSpacing()[0] / 2))
+        method.Execute(coarse, sitk.SmoothingRecursiveGaussian(second, shrink * second.GetSpacing()[0] / 2))
         field = bend.GetDisplacementField()
     return points_by(sitk.CompositeTransform([affine, bend]))
 
 
-def _descend(fixed: sitk.Image, moving: sitk.Image, transform: sitk.Transform) -> None:
+def _descend(reference: sitk.Image, second: sitk.Image, transform: sitk.Transform) -> None:
     method = _method([4, 2, 1], [2, 1, 0], [1.0, 1.0, 0.25])
-    step = 0.5 * fixed.GetSpacing()[0]
+    step = 0.5 * reference.GetSpacing()[0]
     method.SetOptimizerAsConjugateGradientLineSearch(
         1.0, 200, 1e-6, 10, 0.0, 2.0, 0.2, 20, sitk.ImageRegistrationMethod.EachIteration, step
     )
     method.SetInitialTransform(transform, True)
-    method.Execute(fixed, moving)
+    method.Execute(reference, second)
 
 
 def _method(shrinks: list[int], sigmas: list[float], shares: list[float]) -> sitk.ImageRegistrationMethod:

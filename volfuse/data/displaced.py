@@ -28,20 +28,24 @@ class DisplacedPair:
     """Two scans of one phantom head that moved in between.
 
     Attributes:
-        fixed: (1, X, Y, Z), uint8.
-        moving: the same head in another contrast, place and shape, on a coarser, oblique grid.
-        targets: points of the head as they lie in the fixed scan, (P, 3), RAS mm.
-        moved: the same points as they lie in the moving scan.
+        reference: (1, X, Y, Z), uint8.
+        second: the same head in another contrast, place and shape, on a coarser, oblique grid.
+        targets: points of the head as they lie in the reference scan, (P, 3), RAS mm.
+        moved: the same points as they lie in the second scan.
     """
 
-    fixed: MetaTensor
-    moving: MetaTensor
+    reference: MetaTensor
+    second: MetaTensor
     targets: np.ndarray
     moved: np.ndarray
 
     def target_errors(self, transform: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """Return how far a transform from fixed to moving space misses each target, (P,), in voxels of ``fixed``."""
-        voxel = np.linalg.norm(self.fixed.affine.numpy()[:3, :3], axis=0).mean()
+        """Return how far a transform misses each target, (P,), in voxels of ``reference``.
+
+        Args:
+            transform: maps points (P, 3) of the reference to the second scan, RAS mm.
+        """
+        voxel = np.linalg.norm(self.reference.affine.numpy()[:3, :3], axis=0).mean()
         misses: np.ndarray = np.linalg.norm(transform(self.targets) - self.moved, axis=1) / voxel
         return misses
 
@@ -54,34 +58,34 @@ def displaced_pair(
     Args:
         number: seeds everything that is random.
         motion: another kind than the one whose turn it is.
-        subject: whose head is in the moving scan; by default it is that in the fixed one, number ``number``.
-        spacing: of the fixed grid in mm; 2.5 gives 61x77x64 voxels.
+        subject: whose head is in the second scan; by default it is that in the reference one, number ``number``.
+        spacing: of the reference grid in mm; 2.5 gives 61x77x64 voxels.
     """
     rng = np.random.default_rng([number, 7])
     contrasts = CONTRASTS[number % len(CONTRASTS)]
     back = _motion(rng, motion or MOTIONS[number % len(MOTIONS)])
-    fixed_affine = _grid((152, 192, 160), spacing)
-    moving_affine = _grid((192, 225, 192), 1.25 * spacing)
-    moving_affine[:3] = _rotation(rng, 10.0) @ moving_affine[:3]
-    fixed_points = grid_points(_shape((152, 192, 160), spacing), fixed_affine)
-    moving_points = grid_points(_shape((192, 225, 192), 1.25 * spacing), moving_affine)
+    reference_affine = _grid((152, 192, 160), spacing)
+    second_affine = _grid((192, 225, 192), 1.25 * spacing)
+    second_affine[:3] = _rotation(rng, 10.0) @ second_affine[:3]
+    reference_points = grid_points(_shape((152, 192, 160), spacing), reference_affine)
+    second_points = grid_points(_shape((192, 225, 192), 1.25 * spacing), second_affine)
     subject = number if subject is None else subject
-    fixed = head_values(fixed_points, contrasts[0], number)
-    moving = head_values(back(moving_points), contrasts[1], subject)
-    # Motion is known from the moving scan back to the fixed one, so targets are drawn in the moving scan.
+    reference = head_values(reference_points, contrasts[0], number)
+    second = head_values(back(second_points), contrasts[1], subject)
+    # Motion is known from the second scan back to the reference one, so targets are drawn in the second scan.
     candidates = rng.uniform(-100, 100, (200 * _NUM_TARGETS, 3))
     sources = back(candidates)
     inside = np.linalg.norm(sources / (66, 86, 71), axis=1) < 1
     return DisplacedPair(
-        _scan(rng, fixed, fixed_affine, f"fixed_{number}.nii.gz"),
-        _scan(rng, moving, moving_affine, f"moving_{number}.nii.gz"),
+        _scan(rng, reference, reference_affine, f"reference_{number}.nii.gz"),
+        _scan(rng, second, second_affine, f"second_{number}.nii.gz"),
         sources[inside][:_NUM_TARGETS],
         candidates[inside][:_NUM_TARGETS],
     )
 
 
 def _motion(rng: np.random.Generator, motion: Motion) -> Callable[[np.ndarray], np.ndarray]:
-    """Draw a map of points (..., 3), RAS mm, from the moving scan to the fixed one."""
+    """Draw a map of points (..., 3), RAS mm, from the second scan to the reference one."""
     matrix = _rotation(rng, _ROTATION)
     shift = rng.uniform(-_SHIFT, _SHIFT, 3)
     if motion == "affine":

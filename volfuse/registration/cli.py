@@ -11,8 +11,8 @@ from volfuse.paths import PICTURE_SUFFIXES, check_paths, output_suffix
 
 
 def register(
-    fixed: Annotated[Path, typer.Argument(help="The volume that stays where it is.")],
-    moving: Annotated[Path, typer.Argument(help="The volume of the same patient that is put onto it.")],
+    reference: Annotated[Path, typer.Argument(help="The volume that stays where it is.")],
+    second: Annotated[Path, typer.Argument(help="The volume of the same patient that is moved onto it.")],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Registered volume: .nii.gz, .nii, .nrrd or .mha.")
     ],
@@ -25,19 +25,19 @@ def register(
     landmarks: Annotated[
         tuple[Path, Path] | None,
         typer.Option(
-            help="Points in the fixed and in the moving volume to begin with: .mrk.json, .fcsv or .csv.",
-            metavar="FIXED_POINTS MOVING_POINTS",
+            help="Points that mark the same places in both volumes, where the search begins: .mrk.json, .fcsv or .csv.",
+            metavar="REFERENCE_POINTS SECOND_POINTS",
         ),
     ] = None,
     verbose: Verbose = False,
 ) -> None:
-    """Put one volume onto another: the result has the grid of FIXED and the values of MOVING."""
+    """Align one volume with another: the result has the grid of REFERENCE and the values of SECOND."""
     with one_sentence(verbose):
-        check_paths([fixed, moving], output)
+        check_paths([reference, second], output)
         if output_suffix(output).lower() in PICTURE_SUFFIXES:
             raise FusionError(f"{output.name} can hold one slice; choose .nii.gz, .nii, .nrrd or .mha.")
 
         from volfuse.registration.command import register_files
 
         names = stages and [name.strip() for name in stages.split(",")]
-        register_files(fixed, moving, output, names, landmarks)
+        register_files(reference, second, output, names, landmarks)

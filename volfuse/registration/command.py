@@ -15,8 +15,8 @@ from volfuse.registration.volumes import Registration, register
 
 
 def register_files(
-    fixed: Path,
-    moving: Path,
+    reference: Path,
+    second: Path,
     output: Path,
     stages: Sequence[str] | None,
     landmarks: tuple[Path, Path] | None,
@@ -27,14 +27,17 @@ def register_files(
         FusionError: if something is wrong with the input, or the result fails the quality gate; nothing is written.
     """
     with progress_bar("Registering", "stages") as progress:
-        done = register(fixed, moving, stages, landmarks, progress)
+        done = register(reference, second, stages, landmarks, progress)
     out.print(quality_table(done))
     if done.landmark_error is not None:
         out.print(f"Landmarks: {done.landmark_error:.2f} mm root mean square distance after the rigid fit")
     if done.bending is not None:
-        out.print(f"Left to gain by bending: {done.bending:.1%} (above {BENDING_LIMIT:.0%} is odd)")
-    # Who marks the points has the last word.
-    pass_gate(done, moving.name, fixed.name, only_warn=landmarks is not None)
+        out.print(
+            f"Mutual information that bending would add: {done.bending:.1%} "
+            f"(above {BENDING_LIMIT:.0%} is suspicious)"
+        )
+    # The person who marked the landmarks knows better than the gate.
+    pass_gate(done, second.name, reference.name, only_warn=landmarks is not None)
     out.print(f"Registered volume: {write_image(done.image, output)}", soft_wrap=True, highlight=False)
 
 
@@ -57,8 +60,8 @@ def registered(sources: Sequence[Path]) -> Iterator[list[Path]]:
         yield images
 
 
-def pass_gate(done: Registration, moving: str, fixed: str, only_warn: bool = False) -> None:
-    """Refuse a registration that looks wrong, warn of one that looks odd.
+def pass_gate(done: Registration, second: str, reference: str, only_warn: bool = False) -> None:
+    """Refuse a registration that looks wrong, warn of one that looks suspicious.
 
     Raises:
         FusionError: if there is serious doubt, see :class:`~volfuse.registration.gate.Doubt`.
@@ -66,7 +69,7 @@ def pass_gate(done: Registration, moving: str, fixed: str, only_warn: bool = Fal
     if not done.doubt:
         return
     sentence = (
-        f"{moving} may not lie on {fixed} after registration: {done.doubt.reason}; "
+        f"{second} may not fit {reference} after registration: {done.doubt.reason}; "
         f"check that both show the same part of the same patient, and if they do, {done.doubt.advice}."
     )
     if done.doubt.is_serious and not only_warn:
@@ -75,7 +78,7 @@ def pass_gate(done: Registration, moving: str, fixed: str, only_warn: bool = Fal
 
 
 def quality_table(done: Registration) -> Table:
-    """Return the likeness before and after."""
+    """Return the similarity before and after."""
     table = Table("", "SSIM", "NCC", "NMI", "Edges")
     for name, measured in (("before", done.before), ("after", done.after)):
         values = (measured.ssim, measured.ncc, measured.nmi, measured.edges)

@@ -1,9 +1,9 @@
 """The quality gate: does a registered volume show the same anatomy in the same place?
 
-No measure of likeness has a value that is good enough for every pair of contrasts: a PET that lies perfectly on its MR
-is less like it than the MR of a stranger. What tells is how much is left to gain: where two scans of one patient lie on
-each other, bending one of them adds little to what they tell about each other, and where they are of two patients it
-adds a lot. docs/how-to/register.md has the numbers.
+No measure of similarity has one threshold for all pairs of contrasts: a perfectly registered PET is less similar to its
+MR than the MR of another patient is. What separates them is how much mutual information a deformable registration would
+add: little where two scans of one patient are registered, a lot where the scans are of two patients.
+docs/how-to/register.md has the numbers.
 """
 
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from volfuse.registration.similarity import Similarity, likeness
+from volfuse.registration.similarity import Similarity, similarity_after
 from volfuse.registration.stages import Linear, align
 
-BENDING_LIMIT = 0.1  # what bending may add
+BENDING_LIMIT = 0.1  # what bending may add to the mutual information, as a share of it
 BENT_LIMIT = 0.2  # the same for a patient whose shape changed, for whom the deformable stage was asked for
 MOST_STRETCH = 1.25  # or its inverse: a patient keeps its size
 _LOSS_LIMIT = 0.1  # of the mutual information; interpolation alone costs some
@@ -27,7 +27,7 @@ class Doubt:
     """A reason to think that a registration went wrong.
 
     Attributes:
-        reason: what is odd, without a full stop.
+        reason: what is suspicious, without a full stop.
         advice: what to do if both scans show the same part of the same patient, without a full stop.
         is_serious: whether the result should not be used.
     """
@@ -37,21 +37,23 @@ class Doubt:
     is_serious: bool
 
 
-def bending_gain(fixed: sitk.Image, moving: sitk.Image, linear: Linear) -> float:
+def bending_gain(reference: sitk.Image, second: sitk.Image, linear: Linear) -> float:
     """Return what a deformable registration would add to the mutual information (NMI - 1), as a share of it.
 
     Args:
-        fixed: float volume, values 0..1.
-        moving: the same.
-        linear: where the moving volume lies; maps points of ``fixed`` to it.
+        reference: float volume, values 0..1.
+        second: the same.
+        linear: where the second volume lies; maps points of ``reference`` to it.
 
     Raises:
         FusionError: see :func:`~volfuse.registration.stages.align`.
     """
-    extent = max(size * spacing for size, spacing in zip(fixed.GetSize(), fixed.GetSpacing(), strict=True))
-    fixed, moving = _coarse(fixed, extent / _COARSE), _coarse(moving, extent / _COARSE)
-    bent = align(fixed, moving, ["syn"], start=linear)
-    shared = [likeness(fixed, moving, transform).nmi - 1 for transform in (linear, bent)]
+    extent = max(
+        size * spacing for size, spacing in zip(reference.GetSize(), reference.GetSpacing(), strict=True)
+    )
+    reference, second = _coarse(reference, extent / _COARSE), _coarse(second, extent / _COARSE)
+    bent = align(reference, second, ["syn"], start=linear)
+    shared = [similarity_after(reference, second, transform).nmi - 1 for transform in (linear, bent)]
     return shared[1] / max(shared[0], 1e-6) - 1
 
 
@@ -75,16 +77,16 @@ def doubt_of_stages(stages: Sequence[str], linear: Linear, bending: float) -> Do
         reason = f"the affine stage changes lengths by a factor of {factor:.2f}"
         return Doubt(reason, "leave that stage out or give landmarks", is_serious=True)
     if bending > BENDING_LIMIT:
-        reason = f"bending it adds {bending:.0%} to what the two tell about each other"
+        reason = f"bending it would add {bending:.0%} to their mutual information"
         limit = BENT_LIMIT if "syn" in stages else BENDING_LIMIT
         return Doubt(reason, "the stage syn or landmarks may help", is_serious=bending > limit)
     return None
 
 
 def doubt_of_landmarks(before: Similarity, after: Similarity) -> Doubt | None:
-    """Judge where landmarks alone put a volume: it should not lie worse than before."""
+    """Judge where landmarks alone put a volume: it should not fit worse than before."""
     if after.nmi - 1 < (1 - _LOSS_LIMIT) * (before.nmi - 1):
-        reason = f"the two tell less about each other than before (NMI {before.nmi:.2f}, now {after.nmi:.2f})"
+        reason = f"their mutual information fell (NMI {before.nmi:.2f} before, {after.nmi:.2f} now)"
         return Doubt(reason, "check that the landmarks mark the same places", is_serious=False)
     return None
 

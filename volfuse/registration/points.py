@@ -55,7 +55,7 @@ def read_points(path: str | Path) -> dict[str, np.ndarray]:
     return named
 
 
-def paired_points(fixed: str | Path, moving: str | Path) -> tuple[np.ndarray, np.ndarray]:
+def paired_points(reference: str | Path, second: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """Read two files of landmarks and pair them: by name where every name is in both, else by order.
 
     Returns:
@@ -64,49 +64,52 @@ def paired_points(fixed: str | Path, moving: str | Path) -> tuple[np.ndarray, np
     Raises:
         FusionError: if a file cannot be read, or they hold different numbers of points.
     """
-    first, second = read_points(fixed), read_points(moving)
-    if len(first) != len(second):
+    points, others = read_points(reference), read_points(second)
+    if len(points) != len(others):
         raise FusionError(
-            f"{Path(fixed).name} has {len(first)} landmarks and {Path(moving).name} has {len(second)}; "
+            f"{Path(reference).name} has {len(points)} landmarks and {Path(second).name} has {len(others)}; "
             "mark the same places in both."
         )
-    order = list(first) if first.keys() == second.keys() else list(second)
-    return np.array(list(first.values())), np.array([second[name] for name in order])
+    if points.keys() == others.keys():
+        others = {name: others[name] for name in points}
+    return np.array(list(points.values())), np.array(list(others.values()))
 
 
-def rigid_from_points(fixed: np.ndarray, moving: np.ndarray) -> sitk.VersorRigid3DTransform:
-    """Find the rotation and shift that bring ``fixed`` nearest to ``moving`` (least squares; Horn 1987, JOSA A 4).
+def rigid_from_points(reference: np.ndarray, second: np.ndarray) -> sitk.VersorRigid3DTransform:
+    """Find the rotation and shift that bring ``reference`` closest to ``second`` (least squares).
+
+    Horn 1987, "Closed-form solution of absolute orientation using unit quaternions", JOSA A 4.
 
     Args:
-        fixed: (P, 3), mm, LPS.
-        moving: the same places in the other scan.
+        reference: (P, 3), mm, LPS.
+        second: the same places in the other scan.
 
     Returns:
-        Maps points of the fixed scan to the moving one.
+        Maps points of the reference scan to the second one.
 
     Raises:
         FusionError: if there are fewer than three points or they lie on one line.
     """
-    if len(fixed) < FEWEST_POINTS:
+    if len(reference) < FEWEST_POINTS:
         raise FusionError(
-            f"{len(fixed)} landmarks are too few for a rotation; mark at least {FEWEST_POINTS}."
+            f"{len(reference)} landmarks are too few for a rotation; mark at least {FEWEST_POINTS}."
         )
-    for points in (fixed, moving):
+    for points in (reference, second):
         spread = np.linalg.svd(points - points.mean(0), compute_uv=False)
         if spread[1] <= _COLLINEAR * spread[0]:
             raise FusionError(
                 "The landmarks lie on one line, about which any rotation fits; mark one well away from it."
             )
     transform = sitk.LandmarkBasedTransformInitializer(
-        sitk.VersorRigid3DTransform(), fixed.ravel().tolist(), moving.ravel().tolist()
+        sitk.VersorRigid3DTransform(), reference.ravel().tolist(), second.ravel().tolist()
     )
     return sitk.VersorRigid3DTransform(transform)
 
 
-def landmark_error(transform: sitk.Transform, fixed: np.ndarray, moving: np.ndarray) -> float:
+def landmark_error(transform: sitk.Transform, reference: np.ndarray, second: np.ndarray) -> float:
     """Return the root mean square distance that is left between landmarks (P, 3), mm."""
-    moved = np.array([transform.TransformPoint(point) for point in fixed.tolist()])
-    return float(np.sqrt(((moved - moving) ** 2).sum(1).mean()))
+    moved = np.array([transform.TransformPoint(point) for point in reference.tolist()])
+    return float(np.sqrt(((moved - second) ** 2).sum(1).mean()))
 
 
 def _from_markups(text: str) -> tuple[str, list[tuple[str, list[float]]]]:

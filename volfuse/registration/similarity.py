@@ -1,4 +1,4 @@
-"""How much two scans on one grid look like scans of the same anatomy."""
+"""Similarity of two scans on one grid: do they show the same anatomy in the same place?"""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ _SLICES = 32  # measured, of all that there are
 
 @dataclass(frozen=True)
 class Similarity:
-    """Measures of likeness, higher is better.
+    """Measures of similarity, higher is better.
 
     Attributes:
         ssim: structural similarity, mean over slices, -1..1.
@@ -29,29 +29,29 @@ class Similarity:
     edges: float
 
 
-def likeness(fixed: sitk.Image, moving: sitk.Image, transform: sitk.Transform) -> Similarity:
-    """Compare two volumes, values 0..1, where a transform from ``fixed`` to ``moving`` puts them."""
-    ones = sitk.Image(moving.GetSize(), sitk.sitkUInt8) + 1
-    ones.CopyInformation(moving)
-    inside = sitk.Resample(ones, fixed, transform, sitk.sitkNearestNeighbor, 0)
-    return similarity(fixed, sitk.Resample(moving, fixed, transform, sitk.sitkLinear, 0.0), inside)
+def similarity_after(reference: sitk.Image, second: sitk.Image, transform: sitk.Transform) -> Similarity:
+    """Compare two volumes, values 0..1, where a transform from ``reference`` to ``second`` puts them."""
+    ones = sitk.Image(second.GetSize(), sitk.sitkUInt8) + 1
+    ones.CopyInformation(second)
+    inside = sitk.Resample(ones, reference, transform, sitk.sitkNearestNeighbor, 0)
+    return similarity(reference, sitk.Resample(second, reference, transform, sitk.sitkLinear, 0.0), inside)
 
 
-def similarity(fixed: sitk.Image, moved: sitk.Image, inside: sitk.Image) -> Similarity:
+def similarity(reference: sitk.Image, moved: sitk.Image, inside: sitk.Image) -> Similarity:
     """Compare two volumes on one grid.
 
     Args:
-        fixed: float, values 0..1.
+        reference: float, values 0..1.
         moved: the same.
-        inside: 1 where ``moved`` has voxels of its own, else 0; only there is compared, but for SSIM, which needs
-            whole slices.
+        inside: 1 where ``moved`` has voxels of its own, else 0. Only there are the volumes compared, except by SSIM,
+            which needs whole slices.
     """
     mask = sitk.GetArrayViewFromImage(inside) > 0
-    sigma = float(np.prod(fixed.GetSpacing()) ** (1 / 3))
-    values = [sitk.GetArrayViewFromImage(image) for image in (fixed, moved)]
+    sigma = float(np.prod(reference.GetSpacing()) ** (1 / 3))
+    values = [sitk.GetArrayViewFromImage(image) for image in (reference, moved)]
     edges = [
         sitk.GetArrayFromImage(sitk.GradientMagnitudeRecursiveGaussian(image, sigma))
-        for image in (fixed, moved)
+        for image in (reference, moved)
     ]
     if mask.sum() < 2:
         return Similarity(0.0, 0.0, 1.0, 0.0)
@@ -81,7 +81,7 @@ def _pearson(first: np.ndarray, second: np.ndarray) -> float:
     return float((first * second).sum() / scale) if scale > 0 else 0.0
 
 
-def _ssim(fixed: np.ndarray, moved: np.ndarray) -> float:
-    chosen = np.linspace(0, len(fixed) - 1, min(len(fixed), _SLICES)).round().astype(int)
-    slices = torch.from_numpy(np.stack([fixed[chosen], moved[chosen]], axis=1)).clamp(0, 1)
+def _ssim(reference: np.ndarray, moved: np.ndarray) -> float:
+    chosen = np.linspace(0, len(reference) - 1, min(len(reference), _SLICES)).round().astype(int)
+    slices = torch.from_numpy(np.stack([reference[chosen], moved[chosen]], axis=1)).clamp(0, 1)
     return ssim(slices[:, :1], slices[:, 1:]).mean().item()

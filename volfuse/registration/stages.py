@@ -1,8 +1,8 @@
 """Rigid, affine and deformable registration of one volume onto another, by ANTs.
 
-Every stage maximises the mutual information of Mattes, which does not ask that both scans show a tissue equally
-bright. The deformable stage is SyN (Avants et al. 2008, Med. Image Anal. 12). ANTs looks for the transform, SimpleITK
-applies it.
+Every stage maximises the mutual information of Mattes, which does not need a tissue to be equally bright in both scans.
+The deformable stage is SyN (Avants et al. 2008, Med. Image Anal. 12). ANTs finds the transform,
+SimpleITK applies it.
 """
 
 import tempfile
@@ -55,31 +55,31 @@ def check_size(image: sitk.Image, name: str) -> None:
 
 
 def align(
-    fixed: sitk.Image,
-    moving: sitk.Image,
+    reference: sitk.Image,
+    second: sitk.Image,
     stages: Sequence[str] = DEFAULT_STAGES,
     start: Linear | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> sitk.CompositeTransform:
-    """Find where every point of ``fixed`` lies in ``moving``.
+    """Find where every point of ``reference`` lies in ``second``.
 
     Args:
-        fixed: float volume, values 0..1.
-        moving: the same, of the same patient.
+        reference: float volume, values 0..1.
+        second: the same, of the same patient.
         stages: some of ``"rigid"``, ``"affine"``, ``"syn"``, in this order; see :func:`check_stages`.
         start: a transform to begin with; by default that of :func:`best_start`.
         progress: called as ``progress(stages_done, stages_in_all)``.
 
     Returns:
-        Maps points of ``fixed`` to ``moving``, in mm, in ITK's frame (LPS). The first transform in it is the linear
+        Maps points of ``reference`` to ``second``, in mm, in ITK's frame (LPS). The first transform in it is the linear
         part, of type :class:`SimpleITK.AffineTransform`.
 
     Raises:
         FusionError: if ANTs is not installed or finds no transform.
     """
     ants = import_ants()
-    images = [_to_ants(ants, image) for image in (fixed, moving)]
-    start = best_start(fixed, moving) if start is None else start
+    images = [_to_ants(ants, image) for image in (reference, second)]
+    start = best_start(reference, second) if start is None else start
     with tempfile.TemporaryDirectory() as folder:
         files = [str(Path(folder) / "start.mat")]
         sitk.WriteTransform(
@@ -106,21 +106,21 @@ def align(
         return _read_transforms(files)
 
 
-def best_start(fixed: sitk.Image, moving: sitk.Image) -> sitk.Euler3DTransform:
+def best_start(reference: sitk.Image, second: sitk.Image) -> sitk.Euler3DTransform:
     """Return the better of two starts: the positions in the files, or centres of mass on top of each other."""
     centers = sitk.CenteredTransformInitializer(
-        fixed, moving, sitk.Euler3DTransform(), sitk.CenteredTransformInitializerFilter.MOMENTS
+        reference, second, sitk.Euler3DTransform(), sitk.CenteredTransformInitializerFilter.MOMENTS
     )
     centers = sitk.Euler3DTransform(centers)
-    factors = [max(1, size // _COARSE) for size in fixed.GetSize()]
-    coarse = sitk.BinShrink(fixed, factors)
+    factors = [max(1, size // _COARSE) for size in reference.GetSize()]
+    coarse = sitk.BinShrink(reference, factors)
 
-    def likeness(start: sitk.Euler3DTransform) -> float:
+    def shared_information(start: sitk.Euler3DTransform) -> float:
         # Outside is black, as air is, so that a start without any overlap counts little.
-        moved = sitk.Resample(moving, coarse, start, sitk.sitkLinear, 0.0)
+        moved = sitk.Resample(second, coarse, start, sitk.sitkLinear, 0.0)
         return normalised_mutual_information(*map(sitk.GetArrayViewFromImage, (coarse, moved)))
 
-    return max((sitk.Euler3DTransform(), centers), key=likeness)
+    return max((sitk.Euler3DTransform(), centers), key=shared_information)
 
 
 def import_ants() -> ModuleType:

@@ -1,4 +1,4 @@
-"""Put one volume onto another: from two image files to the moving one on the grid of the fixed one."""
+"""Registration of two image files: the second volume on the grid of the reference."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,23 +16,23 @@ from volfuse.imaging.formats import StoredImage, to_itk
 from volfuse.imaging.windows import ROBUST
 from volfuse.registration.gate import Doubt, bending_gain, doubt_of_landmarks, doubt_of_stages
 from volfuse.registration.points import landmark_error, paired_points, rigid_from_points
-from volfuse.registration.similarity import Similarity, likeness
+from volfuse.registration.similarity import Similarity, similarity_after
 from volfuse.registration.stages import DEFAULT_STAGES, align, check_size, check_stages, linear_part
 
 
 @dataclass(frozen=True)
 class Registration:
-    """A volume that was put onto another, and how well it lies there.
+    """A registered volume, and how well it fits.
 
     Attributes:
-        image: the moving volume on the fixed grid, (1, X, Y, Z) or RGB (3, X, Y, Z), in the type it is stored in; its
-            lowest value where it has no voxels.
-        transform: maps points of the fixed volume to the moving one, mm, LPS.
-        before: likeness of the two volumes as their files place them.
-        after: likeness now.
+        image: the second volume on the grid of the reference, (1, X, Y, Z) or RGB (3, X, Y, Z), in its stored type;
+            its lowest value where it has no voxels.
+        transform: maps points of the reference to the second volume, mm, LPS.
+        before: similarity of the two volumes as their files place them.
+        after: similarity after registration.
         bending: what a deformable registration would add to the linear one, see
             :func:`~volfuse.registration.gate.bending_gain`; ``None`` if landmarks alone were used.
-        doubt: why the volumes do not seem to lie on each other; ``None`` if nothing is odd.
+        doubt: why the volumes may not fit; ``None`` if nothing is suspicious.
         landmark_error: root mean square distance left between landmarks, mm; ``None`` without landmarks.
     """
 
@@ -46,8 +46,8 @@ class Registration:
 
 
 def register(
-    fixed: str | Path,
-    moving: str | Path,
+    reference: str | Path,
+    second: str | Path,
     stages: Sequence[str] | None = None,
     landmarks: tuple[str | Path, str | Path] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -55,36 +55,36 @@ def register(
     """Register one volume onto another of the same patient.
 
     Args:
-        fixed: the volume that stays where it is; any file :func:`~volfuse.imaging.read_image` reads.
-        moving: the volume that is put onto it. A colour volume is registered by its luminance.
+        reference: the volume that stays where it is; any file :func:`~volfuse.imaging.read_image` reads.
+        second: the volume that is moved onto it. A colour volume is registered by its luminance.
         stages: see :func:`~volfuse.registration.align`; by default rigid and affine, or none if there are landmarks.
-        landmarks: files of points in ``fixed`` and in ``moving``; the stages begin from where they put the volume.
+        landmarks: files of points in ``reference`` and in ``second``; the stages begin from where they put the volume.
         progress: called as ``progress(stages_done, stages_in_all)``.
 
     Raises:
         FusionError: one sentence on what is wrong with the input and what to do.
     """
     stages = check_stages(stages or (() if landmarks else DEFAULT_STAGES))
-    fixed_volume, moving_volume = read_image(fixed), read_image(moving)
-    greys = luminance(fixed_volume), luminance(moving_volume)
+    reference_volume, second_volume = read_image(reference), read_image(second)
+    greys = luminance(reference_volume), luminance(second_volume)
     start, left = None, None
     if landmarks:
         points = paired_points(*landmarks)
         start = rigid_from_points(*points)
         left = landmark_error(start, *points)
-    before = likeness(*greys, sitk.Transform(3, sitk.sitkIdentity))
+    before = similarity_after(*greys, sitk.Transform(3, sitk.sitkIdentity))
     transform: sitk.Transform
     if stages or start is None:
         transform = align(*greys, stages, start, progress)
-        after = likeness(*greys, transform)
+        after = similarity_after(*greys, transform)
         linear = linear_part(transform)
         bending = bending_gain(*greys, linear)
         doubt = doubt_of_stages(stages, linear, bending)
     else:
         transform = start
-        after = likeness(*greys, transform)
+        after = similarity_after(*greys, transform)
         bending, doubt = None, doubt_of_landmarks(before, after)
-    moved = resample(moving_volume, fixed_volume, transform)
+    moved = resample(second_volume, reference_volume, transform)
     return Registration(moved, transform, before, after, bending, doubt, left)
 
 
@@ -107,16 +107,16 @@ def luminance(volume: MetaTensor) -> sitk.Image:
     return image
 
 
-def resample(moving: MetaTensor, fixed: MetaTensor, transform: sitk.Transform) -> MetaTensor:
-    """Return ``moving`` (C, X, Y, Z) on the grid of ``fixed``, linearly, in the type it is stored in."""
-    grid = to_itk(StoredImage(np.zeros(fixed.shape[1:], np.uint8), fixed.affine.numpy()))
-    stored = np.dtype(moving.meta["stored_dtype"]).newbyteorder("=")
+def resample(second: MetaTensor, reference: MetaTensor, transform: sitk.Transform) -> MetaTensor:
+    """Return ``second`` (C, X, Y, Z) on the grid of ``reference``, linearly, in the type it is stored in."""
+    grid = to_itk(StoredImage(np.zeros(reference.shape[1:], np.uint8), reference.affine.numpy()))
+    stored = np.dtype(second.meta["stored_dtype"]).newbyteorder("=")
     keeps_type = stored.kind in "iu" and stored.itemsize <= 4
     channels = []
-    for channel in moving.as_tensor():
-        image = to_itk(StoredImage(channel.numpy(), moving.affine.numpy()))
+    for channel in second.as_tensor():
+        image = to_itk(StoredImage(channel.numpy(), second.affine.numpy()))
         moved = sitk.Resample(image, grid, transform, sitk.sitkLinear, channel.min().item())
         voxels = np.swapaxes(sitk.GetArrayFromImage(moved), 0, 2)
         channels.append(np.rint(voxels).astype(stored) if keeps_type else voxels)
-    meta = {"affine": fixed.affine, "filename_or_obj": moving.meta["filename_or_obj"]}
+    meta = {"affine": reference.affine, "filename_or_obj": second.meta["filename_or_obj"]}
     return MetaTensor(torch.from_numpy(np.stack(channels)), meta=meta)

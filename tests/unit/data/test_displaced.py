@@ -19,13 +19,13 @@ def sample(image, points: np.ndarray) -> np.ndarray:
 def test_targets_lie_on_the_same_tissue_in_both_scans(number: int) -> None:
     """Number 0 moves rigidly, 1 as an affine map, 2 smoothly."""
     pair = displaced_pair(number, spacing=3.0)
-    fixed, moving = (("mr", "t2"), ("mr", "ct"), ("mr", "pet"))[number]
-    there = np.abs(sample(pair.fixed, pair.targets) - head_values(pair.targets, fixed, number))
+    reference, second = (("mr", "t2"), ("mr", "ct"), ("mr", "pet"))[number]
+    there = np.abs(sample(pair.reference, pair.targets) - head_values(pair.targets, reference, number))
     assert np.nanmedian(there) < 0.03
-    difference = np.abs(sample(pair.moving, pair.moved) - head_values(pair.targets, moving, number))
+    difference = np.abs(sample(pair.second, pair.moved) - head_values(pair.targets, second, number))
     assert np.nanmedian(difference) < 0.03
     assert np.isnan(difference).mean() < 0.2
-    unmoved = np.abs(sample(pair.moving, pair.targets) - head_values(pair.targets, moving, number))
+    unmoved = np.abs(sample(pair.second, pair.targets) - head_values(pair.targets, second, number))
     assert np.nanmean(unmoved) > 2 * np.nanmean(difference)
 
 

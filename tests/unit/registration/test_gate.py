@@ -41,16 +41,19 @@ def test_bending_adds_little_to_one_head_and_much_to_two() -> None:
     gains = []
     for subject in (6, 1006):
         pair = displaced_pair(6, subject=subject, spacing=4.0)
-        fixed, moving = luminance(pair.fixed), luminance(pair.moving)
-        gains.append(bending_gain(fixed, moving, linear_part(align(fixed, moving))))
+        reference, second = luminance(pair.reference), luminance(pair.second)
+        gains.append(bending_gain(reference, second, linear_part(align(reference, second))))
     assert gains[0] < BENDING_LIMIT / 2 and gains[1] > 1.2 * BENDING_LIMIT
 
 
 def test_bending_adds_much_to_a_head_in_the_wrong_place() -> None:
     pytest.importorskip("ants")
-    fixed = luminance(displaced_pair(0, spacing=4.0).fixed)
-    assert bending_gain(fixed, fixed, STILL) < 0.01
-    assert bending_gain(fixed, fixed, sitk.Euler3DTransform((0, 0, 0), 0, 0, 0, (12.0, 0, 0))) > BENT_LIMIT
+    reference = luminance(displaced_pair(0, spacing=4.0).reference)
+    assert bending_gain(reference, reference, STILL) < 0.01
+    assert (
+        bending_gain(reference, reference, sitk.Euler3DTransform((0, 0, 0), 0, 0, 0, (12.0, 0, 0)))
+        > BENT_LIMIT
+    )
 
 
 def test_the_largest_stretch_is_that_furthest_from_one_in_any_direction() -> None:
@@ -76,7 +79,7 @@ def test_a_patient_whose_shape_changed_may_be_bent_further() -> None:
         (LINEAR, 0.13, "13%", True), (DEFORMABLE, 0.13, "13%", False), (DEFORMABLE, 0.31, "31%", True),
     ):  # fmt: skip
         assert doubt_of_stages(stages, STILL, gain) == Doubt(
-            f"bending it adds {told} to what the two tell about each other",
+            f"bending it would add {told} to their mutual information",
             "the stage syn or landmarks may help",
             is_serious,
         )
@@ -86,7 +89,7 @@ def test_landmarks_are_doubted_if_they_make_it_worse() -> None:
     assert doubt_of_landmarks(measured(1.2), measured(1.3)) is None
     assert doubt_of_landmarks(measured(1.2), measured(1.19)) is None  # interpolation costs some
     assert doubt_of_landmarks(measured(1.2), measured(1.15)) == Doubt(
-        "the two tell less about each other than before (NMI 1.20, now 1.15)",
+        "their mutual information fell (NMI 1.20 before, 1.15 now)",
         "check that the landmarks mark the same places",
         is_serious=False,
     )

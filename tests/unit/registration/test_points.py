@@ -80,10 +80,10 @@ def test_points_without_names_are_paired_in_their_order_and_named_ones_by_name(t
 
 
 def test_a_known_turn_is_found_exactly() -> None:
-    fixed = np.array(list(LPS.values()))
-    moving = np.array([TURN.TransformPoint(point) for point in fixed.tolist()])
-    found = rigid_from_points(fixed, moving)
-    assert landmark_error(found, fixed, moving) < 1e-6
+    reference = np.array(list(LPS.values()))
+    second = np.array([TURN.TransformPoint(point) for point in reference.tolist()])
+    found = rigid_from_points(reference, second)
+    assert landmark_error(found, reference, second) < 1e-6
     np.testing.assert_allclose(
         found.TransformPoint((3.0, 4.0, 5.0)), TURN.TransformPoint((3.0, 4.0, 5.0)), atol=1e-6
     )
@@ -92,21 +92,21 @@ def test_a_known_turn_is_found_exactly() -> None:
 def test_noisy_points_give_the_least_squares_fit() -> None:
     """Against the closed form with singular values (Kabsch 1976)."""
     rng = np.random.default_rng(3)
-    fixed = rng.uniform(-80, 80, (7, 3))
-    moving = np.array([TURN.TransformPoint(point) for point in fixed.tolist()]) + rng.normal(0, 3, (7, 3))
-    u, _, vt = np.linalg.svd((fixed - fixed.mean(0)).T @ (moving - moving.mean(0)))
+    reference = rng.uniform(-80, 80, (7, 3))
+    second = np.array([TURN.TransformPoint(point) for point in reference.tolist()]) + rng.normal(0, 3, (7, 3))
+    u, _, vt = np.linalg.svd((reference - reference.mean(0)).T @ (second - second.mean(0)))
     rotation = vt.T @ np.diag([1, 1, np.sign(np.linalg.det(vt.T @ u.T))]) @ u.T
-    expected = (fixed - fixed.mean(0)) @ rotation.T + moving.mean(0)
-    found = rigid_from_points(fixed, moving)
-    np.testing.assert_allclose([found.TransformPoint(p) for p in fixed.tolist()], expected, atol=1e-6)
-    assert landmark_error(found, fixed, moving) == pytest.approx(
-        np.sqrt(((expected - moving) ** 2).sum(1).mean())
+    expected = (reference - reference.mean(0)) @ rotation.T + second.mean(0)
+    found = rigid_from_points(reference, second)
+    np.testing.assert_allclose([found.TransformPoint(p) for p in reference.tolist()], expected, atol=1e-6)
+    assert landmark_error(found, reference, second) == pytest.approx(
+        np.sqrt(((expected - second) ** 2).sum(1).mean())
     )
 
 
 def test_mirrored_points_never_give_a_mirror() -> None:
-    fixed = np.array(list(LPS.values()))
-    found = rigid_from_points(fixed, fixed * [-1, 1, 1])
+    reference = np.array(list(LPS.values()))
+    found = rigid_from_points(reference, reference * [-1, 1, 1])
     assert np.linalg.det(np.reshape(found.GetMatrix(), (3, 3))) == pytest.approx(1)
 
 
@@ -115,9 +115,9 @@ def test_too_few_points_or_points_on_a_line_are_refused() -> None:
     with pytest.raises(FusionError, match=r"^2 landmarks are too few for a rotation; mark at least 3\.$"):
         rigid_from_points(points[:2], points[:2])
     line = np.outer([0.0, 1.0, 5.0, 9.0], [1.0, 2.0, 3.0]) + np.array([5, 6, 7])
-    for fixed, moving in ((line, points), (points, line), (line * 0, points)):
+    for reference, second in ((line, points), (points, line), (line * 0, points)):
         with pytest.raises(FusionError, match="lie on one line, about which any rotation fits"):
-            rigid_from_points(fixed, moving)
+            rigid_from_points(reference, second)
 
 
 BAD_FILES = {

@@ -52,10 +52,10 @@ def test_mutual_information_and_edges_fall_with_distance(contrast: Contrast) -> 
 
 
 def test_only_the_overlap_counts() -> None:
-    fixed = head("mr")
-    broken, inside = sitk.GetArrayFromImage(fixed), np.ones(SHAPE[::-1], np.uint8)
+    reference = head("mr")
+    broken, inside = sitk.GetArrayFromImage(reference), np.ones(SHAPE[::-1], np.uint8)
     broken[:12], inside[:14] = 0.5, 0  # the gradient looks two voxels further
-    measured = similarity(fixed, sitk.GetImageFromArray(broken), sitk.GetImageFromArray(inside))
+    measured = similarity(reference, sitk.GetImageFromArray(broken), sitk.GetImageFromArray(inside))
     assert measured.ncc == pytest.approx(1) and measured.nmi == pytest.approx(2)
     assert measured.edges > 0.98 and measured.ssim < 0.95
 
