@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from ignite.engine import Engine, Events
 from monai.engines import PrepareBatch
-from monai.handlers import IgniteMetricHandler, from_engine
+from monai.handlers import CheckpointLoader, IgniteMetricHandler, MetricsSaver, StatsHandler, from_engine
 from torch import Tensor, nn
 
 from volfuse.metrics import FusionMetric
@@ -94,7 +94,24 @@ class HalfPrecision:
         }
 
 
-def fusion_metric_handlers(metrics: Mapping[str, tuple[str, str]]) -> dict[str, IgniteMetricHandler]:
+REPORTED: Mapping[str, tuple[str, str]] = {
+    "EN": ("en", "reference"),
+    "SD": ("sd", "reference"),
+    "SF": ("sf", "reference"),
+    "SF_published": ("sf", "published"),
+    "AG": ("ag", "reference"),
+    "AG_published": ("ag", "published"),
+    "MI": ("mi", "reference"),
+    "CC": ("cc", "reference"),
+    "SCD": ("scd", "reference"),
+    "SCD_published": ("scd", "published"),
+}
+"""What ``evaluate.json`` measures unless a bundle names the metrics of its own paper."""
+
+
+def fusion_metric_handlers(
+    metrics: Mapping[str, tuple[str, str]] = REPORTED,
+) -> dict[str, IgniteMetricHandler]:
     """Return metric handlers for an evaluator that compares ``pred`` with the sources.
 
     Args:
@@ -107,6 +124,31 @@ def fusion_metric_handlers(metrics: Mapping[str, tuple[str, str]]) -> dict[str, 
         )
         for title, (name, convention) in metrics.items()
     }
+
+
+def report_handlers(
+    network: nn.Module, weights: str | Path, report_dir: str | Path, device: torch.device
+) -> list[Any]:
+    """Return what makes an evaluator measure trained weights and write a row per pair, and their summary.
+
+    Args:
+        network: the network that is evaluated.
+        weights: a file for it.
+        report_dir: where ``metrics.csv`` and a file per metric go.
+        device: where the network is.
+    """
+    return [
+        StatsHandler(iteration_log=False, output_transform=lambda _: None),
+        CheckpointLoader(str(weights), {"model": network}, map_location=device),  # type: ignore[arg-type] # any
+        MetricsSaver(
+            str(report_dir),
+            metric_details="*",
+            batch_transform=lambda batch: [
+                {"filename_or_obj": f"{item['task']}/{item['name']}"} for item in batch
+            ],
+            summary_ops=["mean", "std", "median"],
+        ),
+    ]
 
 
 def newest_checkpoint(folder: str | Path) -> str | None:
