@@ -7,7 +7,7 @@ the same fused image.
 
 import logging
 from collections.abc import Hashable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -20,8 +20,6 @@ from torch import Tensor
 from volfuse.errors import FusionError
 from volfuse.imaging.files import source_name
 
-Plane = Literal["axial", "coronal", "sagittal"]
-
 # Rows, columns and slices as the image is read: axial slices from above the feet, patient's right at the left.
 PLANES: Mapping[str, str] = {"axial": "PLS", "coronal": "ILP", "sagittal": "IPL"}
 
@@ -33,13 +31,13 @@ class OrientSlicesd(MapTransform):
 
     Args:
         keys: the sources, each (C, X, Y, Z) with an affine; they become (C, H, W, D).
-        plane: ``"axial"``, ``"coronal"`` or ``"sagittal"``; the storage axis nearest to it is taken.
+        plane: a key of ``PLANES``; the storage axis nearest to it is taken.
 
     Raises:
         FusionError: for another plane.
     """
 
-    def __init__(self, keys: KeysCollection, plane: Plane = "axial") -> None:
+    def __init__(self, keys: KeysCollection, plane: str = "axial") -> None:
         super().__init__(keys)
         if plane not in PLANES:
             raise FusionError(f"'{plane}' is no slice plane; use {', '.join(PLANES)}.")

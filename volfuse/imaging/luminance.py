@@ -58,10 +58,9 @@ class SplitLuminanced(MapTransform):
             raise FusionError(
                 f"{len(self.keys)} sources need as many colour maps (or none), not {len(colormaps)}."
             )
+        self.colors = [None if colormap is None else color_table(colormap) for colormap in colormaps]
         # Going through YCbCr once per table entry instead of once per voxel.
-        self.tables = [
-            None if colormap is None else rgb_to_ycbcr(color_table(colormap).T).T for colormap in colormaps
-        ]
+        self.tables = [None if table is None else rgb_to_ycbcr(table.T).T for table in self.colors]
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         result = dict(data)
@@ -74,6 +73,14 @@ class SplitLuminanced(MapTransform):
         if colors := [plane for plane in planes if plane.shape[0] == 3]:
             result["color"] = combine_colors(colors)
         return result
+
+    def colored(self, data: Mapping[Hashable, MetaTensor]) -> list[Tensor]:
+        """Return the windowed sources as they are shown: each (1 or 3, H, W, D), values 0..1, in its colours."""
+        shown = [data[key].as_tensor().clamp(0, 1) for key in self.keys]
+        return [
+            values if table is None else apply_table(values[0], table)
+            for values, table in zip(shown, self.colors, strict=True)
+        ]
 
     @staticmethod
     def _ycbcr(source: MetaTensor, table: Tensor | None) -> Tensor:
@@ -114,3 +121,8 @@ class RestoreColord(MapTransform):
             levels = (values * 255).round_().clamp_(0, 255).to(torch.uint8)
             result[key] = MetaTensor(levels, meta=dict(result[key].meta))
         return result
+
+
+def as_stored(luminance: Tensor) -> Tensor:
+    """Return values 0..1 as an 8-bit file holds them: the nearest of 256 levels, still 0..1. Metrics see these."""
+    return (luminance * 255).round() / 255

@@ -1,7 +1,8 @@
 """Intensity windows: which values of a source become black and which white.
 
 A window is written as a user would say it: a preset (``ct-brain``), width and level (``W80/L40``), or two
-limits (``-160:240``, ``0:p99.9``) of which each is a value or, with a ``p``, a percentile of the source.
+limits (``-160:240``, ``0:p99.9``) of which each is a value or, with a ``p``, a percentile of the source. Programs can
+also give a pair of source values.
 """
 
 import re
@@ -20,6 +21,9 @@ from volfuse.imaging.files import source_name
 _NUMBER = r"[-+]?\d+(?:\.\d+)?"
 _LIMITS = re.compile(rf"(p?)({_NUMBER}):(p?)({_NUMBER})", re.IGNORECASE)
 _WIDTH_LEVEL = re.compile(rf"W({_NUMBER})/?L({_NUMBER})", re.IGNORECASE)
+
+WindowChoice = str | tuple[float, float]
+"""How a user names a window."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,16 @@ class Window:
         return cls(Limit(level - width / 2), Limit(level + width / 2))
 
     @classmethod
-    def parse(cls, text: str) -> "Window | None":
-        """Read a preset or the notation of the module; ``None`` for ``"auto"``.
+    def parse(cls, chosen: WindowChoice) -> "Window | None":
+        """Read a preset, the notation of the module or (low, high) in source values; ``None`` for ``"auto"``.
 
         Raises:
-            FusionError: if ``text`` is no window, or its limits are reversed.
+            FusionError: if ``chosen`` is text that is no window, or whose limits are reversed.
         """
+        if not isinstance(chosen, str):
+            low, high = chosen
+            return cls(Limit(low), Limit(high))
+        text = chosen
         if text in PRESETS:
             return PRESETS[text]
         if match := _WIDTH_LEVEL.fullmatch(text):
@@ -95,18 +103,22 @@ class ApplyWindowsd(MapTransform):
 
     Args:
         keys: the sources, each (C, H, W, D) with MetaTensor metadata.
-        windows: one window for all sources, or one per source; text as in :meth:`Window.parse` is read.
+        windows: one window for all sources, or a list of one per source; what :meth:`Window.parse` reads is read.
 
     Raises:
         FusionError: if the number of windows is wrong or a window holds no range of values.
     """
 
-    def __init__(self, keys: KeysCollection, windows: "str | Window | Sequence[str | Window | None]") -> None:
+    def __init__(
+        self, keys: KeysCollection, windows: "Window | str | Sequence[Window | WindowChoice | None]"
+    ) -> None:
         super().__init__(keys)
         each = [windows] * len(self.keys) if isinstance(windows, str | Window) else list(windows)
         if len(each) != len(self.keys):
             raise FusionError(f"{len(self.keys)} sources need one window or one each, not {len(each)}.")
-        self.windows = [Window.parse(window) if isinstance(window, str) else window for window in each]
+        self.windows = [
+            window if isinstance(window, Window | None) else Window.parse(window) for window in each
+        ]
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         result = dict(data)
