@@ -46,29 +46,25 @@ def measure(model: str, shape: Sequence[int], device_name: str) -> str:
     import torch
 
     from volfuse.fusion.inferers import FusionInferer
-    from volfuse.fusion.pipeline import FusionOptions, choose_device, without_saving
+    from volfuse.fusion.options import FusionOptions
+    from volfuse.fusion.pipeline import FusionPipeline
     from volfuse.imaging import write_image
-    from volfuse.models import find
 
-    device = choose_device(device_name)
-    entry = find(model)
-    network = entry.load_network(device)
-    num_sources = entry.num_sources or 2
-    keys = [f"source_{number}" for number in range(num_sources)]
+    pipeline = FusionPipeline(model, device_name)
+    network, num_sources = pipeline.network, pipeline.model.num_sources or 2
     with tempfile.TemporaryDirectory() as folder:
         files = save_phantoms(Path(folder), shape, num_sources)
-        options = FusionOptions(colormaps=[None] * (num_sources - 1) + ["hot"])
-        parser = entry.parser(sources=keys, device=device, **options.config_values(num_sources))
-        steps: dict[str, float] = {}
-        case = dict(zip(keys, files, strict=True))
-        for step in parser.get_parsed_content("preprocessing").transforms:
-            case = timed(steps, type(step).__name__, step, case)
+        steps = pipeline.steps(num_sources, FusionOptions(colormaps="hot"))
+        seconds: dict[str, float] = {}
+        case = dict(zip(steps.keys, files, strict=True))
+        for step in steps.preprocessing.transforms:
+            case = timed(seconds, type(step).__name__, step, case)
         image = case["image"][None]
-        inferer = parser.get_parsed_content("inferer")
-        case["pred"] = timed(steps, "network", inferer, image, network)[0]
-        for step in without_saving(parser.get_parsed_content("postprocessing")).transforms:
-            case = timed(steps, type(step).__name__, step, case)
-        timed(steps, "write", write_image, case["pred"], Path(folder) / "fused.nii.gz")
+        inferer = steps.inferer
+        case["pred"] = timed(seconds, "network", inferer, image, network)[0]
+        for step in steps.postprocessing.transforms:
+            case = timed(seconds, type(step).__name__, step, case)
+        timed(seconds, "write", write_image, case["pred"], Path(folder) / "fused.nii.gz")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
     some = image[..., : 2 * max(BATCH_SIZES)]
@@ -78,29 +74,29 @@ def measure(model: str, shape: Sequence[int], device_name: str) -> str:
         inferer = FusionInferer(
             inferer.divisor, batch_size=batch_size, mixed_precision=inferer.mixed_precision
         )
-        seconds = [timed({}, "", inferer, some, network, seconds=True) for _ in range(REPETITIONS)]
-        batches[batch_size] = min(seconds) / slices
-    around = sum(steps.values()) - steps["network"]
+        times = [timed({}, "", inferer, some, network, seconds=True) for _ in range(REPETITIONS)]
+        batches[batch_size] = min(times) / slices
+    around = sum(seconds.values()) - seconds["network"]
     size = "x".join(map(str, shape))
     return "\n".join(
         [
-            f"\n## {model}, {size}, {device}, {torch.get_num_threads()} threads",
-            f"total {sum(steps.values()):.2f} s, peak memory {peak:.2f} GiB, "
-            f"around the network / network = {around / steps['network']:.2f}",
+            f"\n## {model}, {size}, {pipeline.device}, {torch.get_num_threads()} threads",
+            f"total {sum(seconds.values()):.2f} s, peak memory {peak:.2f} GiB, "
+            f"around the network / network = {around / seconds['network']:.2f}",
             "\n| step | s | share |\n|---|---|---|",
-            *(f"| {name} | {s:.2f} | {s / sum(steps.values()):.0%} |" for name, s in steps.items()),
+            *(f"| {name} | {s:.2f} | {s / sum(seconds.values()):.0%} |" for name, s in seconds.items()),
             "\n| slices at a time | ms per slice | ratio to 1 |\n|---|---|---|",
             *(f"| {n} | {1000 * s:.1f} | {s / batches[1]:.2f} |" for n, s in batches.items()),
         ]
     )
 
 
-def timed(steps: dict[str, float], name: str, function: Callable, *arguments: object, seconds: bool = False):
+def timed(record: dict[str, float], name: str, function: Callable, *arguments: object, seconds: bool = False):
     """Call ``function``; record its seconds under ``name``; return its result (or the seconds)."""
     start = time.perf_counter()
     result = function(*arguments)
-    steps[name] = steps.get(name, 0) + time.perf_counter() - start
-    return steps[name] if seconds else result
+    record[name] = record.get(name, 0) + time.perf_counter() - start
+    return record[name] if seconds else result
 
 
 def save_phantoms(folder: Path, shape: Sequence[int], count: int) -> list[Path]:

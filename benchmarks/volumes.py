@@ -17,7 +17,8 @@ from monai.transforms import LoadImage, Orientation
 from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
-from volfuse.fusion.pipeline import FusedCase, FusionOptions, FusionPipeline
+from volfuse.fusion.options import FusionOptions
+from volfuse.fusion.pipeline import FusedCase, FusionPipeline
 from volfuse.imaging import PLANES
 from volfuse.metrics import METRICS
 

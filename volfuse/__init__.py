@@ -14,7 +14,7 @@ __all__ = ["FusionError", "FusionOptions", "fuse"]
 
 _LAZY = {
     "fuse": "volfuse.fusion.pipeline",
-    "FusionOptions": "volfuse.fusion.pipeline",
+    "FusionOptions": "volfuse.fusion.options",
     "FusionError": "volfuse.errors",
 }
 

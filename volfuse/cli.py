@@ -5,7 +5,7 @@ import sys
 from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -13,6 +13,8 @@ from rich.table import Table
 from volfuse import __version__
 from volfuse.console import Verbose, one_sentence, out, progress_bar
 from volfuse.errors import missing_package
+from volfuse.flags import with_option_flags
+from volfuse.fusion.options import FusionOptions
 from volfuse.models import DEFAULT_MODEL, catalogue, find
 from volfuse.paths import check_paths
 from volfuse.registration.cli import register as register_command
@@ -44,14 +46,6 @@ def options(
     """Options of the command itself."""
 
 
-class PlaneName(StrEnum):
-    """Slice planes as choices of the command line."""
-
-    axial = "axial"
-    coronal = "coronal"
-    sagittal = "sagittal"
-
-
 class ConventionName(StrEnum):
     """Arithmetics of the metrics as choices of the command line."""
 
@@ -64,6 +58,7 @@ Model = Annotated[str, typer.Option(help="A name that `volfuse models` lists.")]
 
 
 @app.command()
+@with_option_flags
 def fuse(
     sources: Annotated[
         list[Path],
@@ -74,24 +69,9 @@ def fuse(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Fused image: .nii.gz, .nii, .nrrd, .mha, .png or .tif.")
     ],
+    *,
     model: Model = DEFAULT_MODEL,
-    window: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Intensity window, once for all sources or once for each: auto, ct-brain, ct-bone, "
-            "ct-soft-tissue, mr, pet, W80/L40, -160:240, p1:p99."
-        ),
-    ] = None,
-    colormap: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Colour map (matplotlib name): once for the last source, or once for each with 'none' for grey."
-        ),
-    ] = None,
-    plane: Annotated[PlaneName, typer.Option(help="The slices that are fused.")] = PlaneName.axial,
-    batch_size: Annotated[
-        int | None, typer.Option(help="Slices at a time; by default chosen by device.")
-    ] = None,
+    options: dict[str, Any],
     register: Annotated[
         bool,
         typer.Option("--register", help="First put every other volume onto the first: rigid, then affine."),
@@ -103,20 +83,15 @@ def fuse(
     with one_sentence(verbose):
         check_paths(sources, output)
         find(model)
+        chosen = FusionOptions(**options)
 
-        from volfuse.fusion.pipeline import FusionOptions, FusionPipeline
+        from volfuse.fusion.pipeline import FusionPipeline
         from volfuse.imaging.files import write_image
         from volfuse.registration.command import registered
 
-        options = FusionOptions(
-            windows=window or "auto",
-            colormaps=_per_source(colormap, len(sources)),
-            plane=plane.value,
-            batch_size=batch_size,
-        )
         pipeline = FusionPipeline(model, device)
         with registered(sources) if register else nullcontext(sources) as images, progress_bar() as progress:
-            fused = pipeline.fuse(images, options, progress)
+            fused = pipeline.fuse(images, chosen, progress)
         out.print(f"Fused image: {write_image(fused, output)}", soft_wrap=True, highlight=False)
 
 
@@ -147,16 +122,17 @@ def demo(
     with one_sentence(verbose):
         from volfuse.data.demo import write_demo_pair
         from volfuse.evaluation.figures import draw_case
-        from volfuse.fusion.pipeline import FusionOptions, FusionPipeline
+        from volfuse.fusion.pipeline import FusionPipeline
         from volfuse.imaging.files import write_image
 
         output.mkdir(parents=True, exist_ok=True)
         pair = write_demo_pair(output)
         options = FusionOptions(windows=["mr", "pet"], colormaps=[None, "afmhot"])
+        pipeline = FusionPipeline(model, device)
         with progress_bar() as progress:
-            fused = FusionPipeline(model, device).fuse(pair, options, progress)
+            fused = pipeline.fuse(pair, options, progress)
         volume = write_image(fused, output / "fused.nii.gz")
-        figure = draw_case(pair, volume, options, output / "demo.png")
+        figure = draw_case(pipeline.steps(2, options), pair, fused, output / "demo.png")
         for title, path in (
             ("T1", pair[0]),
             ("Simulated PET", pair[1]),
@@ -241,13 +217,6 @@ def serve(
 def main() -> None:
     """Entry point of the installed command."""
     app()
-
-
-def _per_source(colormap: list[str] | None, num_sources: int) -> list[str | None] | None:
-    if not colormap:
-        return None
-    names = [None if name.lower() == "none" else name for name in colormap]
-    return [None] * (num_sources - 1) + names if len(names) == 1 else names
 
 
 def _names(options: list[str] | None) -> list[str]:

@@ -20,14 +20,6 @@ class Choice(Enum):
         return self.text
 
 
-class Plane(Choice):
-    """The slices that are fused."""
-
-    AXIAL = "axial", "Axial"
-    CORONAL = "coronal", "Coronal"
-    SAGITTAL = "sagittal", "Sagittal"
-
-
 class Device(Choice):
     """Where the computing is done."""
 

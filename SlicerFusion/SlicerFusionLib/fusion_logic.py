@@ -14,6 +14,7 @@ import slicer
 from SlicerFusionLib import display
 from SlicerFusionLib.choices import Colors, Window
 from SlicerFusionLib.contribution import add_contributions
+from SlicerFusionLib.options import chosen_options
 from SlicerFusionLib.parameters import FusionParameters
 from SlicerFusionLib.quality import QUALITIES, keep_quality
 from SlicerFusionLib.request import fusion_request
@@ -22,7 +23,7 @@ from SlicerFusionLib.source import Source, write_sources
 from SlicerFusionLib.status import Status
 from SlicerFusionLib.worker import Worker, new_worker
 from volfuse.errors import FusionError
-from volfuse.jobs import FusionRequest, JobEvent
+from volfuse.jobs import JobEvent
 from volfuse.models import Model
 
 _logger = logging.getLogger(__name__)
@@ -35,7 +36,8 @@ class _Batch:
     reference: slicer.vtkMRMLVolumeNode
     second: slicer.vtkMRMLVolumeNode
     sources: Sequence[Source]
-    settings: dict[str, Any]
+    options: dict[str, Any]
+    device: str
     models: Sequence[Model]
 
 
@@ -91,8 +93,8 @@ class FusionLogic:
             ]
             # A comparison is about the results; a map of every source for each would bury them.
             is_wanted = parameters.contributions and len(models) == 1 and models[0].has_contributions
-            settings = _settings(parameters) | {"contributions": is_wanted}
-            self._batch = _Batch(*volumes, sources, settings, models)
+            options = chosen_options(parameters) | {"contributions": is_wanted}
+            self._batch = _Batch(*volumes, sources, options, parameters.device.value, models)
             self._waiting = deque(models)
             self._submit_next()
         except (FusionError, OSError) as error:
@@ -130,9 +132,10 @@ class FusionLogic:
 
     def _submit_next(self) -> None:
         model = self._waiting.popleft()
-        request = fusion_request(self._batch.sources, self._folder, model.name, **self._batch.settings)
-        metrics = [quality.metric for quality in QUALITIES]
-        self._worker.submit(FusionRequest.from_json({**request, "metrics": metrics}))
+        batch, metrics = self._batch, [quality.metric for quality in QUALITIES]
+        self._worker.submit(
+            fusion_request(batch.sources, self._folder, model.name, batch.options, batch.device, metrics)
+        )
         self.status = Status(f"{self._prefix()}Starting ...")
 
     def _react(self, event: JobEvent) -> None:
@@ -150,7 +153,7 @@ class FusionLogic:
     def _finish(self, result: dict[str, Any]) -> None:
         batch = self._batch
         model = batch.models[len(self.results)]
-        options = batch.settings | {
+        options = batch.options | {
             "device": result["device"],
             "windows": [source.window for source in batch.sources],
         }
@@ -181,15 +184,6 @@ class FusionLogic:
     def _prefix(self) -> str:
         count = len(self._batch.models)
         return f"Model {count - len(self._waiting)} of {count}. " if count > 1 else ""
-
-
-def _settings(parameters: FusionParameters) -> dict[str, Any]:
-    return {
-        "plane": parameters.plane.value,
-        "device": parameters.device.value,
-        "batch_size": parameters.batch_size or None,
-        "mixed_precision": parameters.mixed_precision,
-    }
 
 
 def _chosen(source: Source, volume: slicer.vtkMRMLVolumeNode, window: Window, colors: Colors) -> Source:

@@ -5,26 +5,23 @@ from typing import Annotated, Union
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLVectorVolumeNode
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 
-from SlicerFusionLib.choices import Colors, Device, Plane, Preset, Window
+from SlicerFusionLib.choices import Colors, Device, Preset, Window
+from SlicerFusionLib.options import OptionParameters
 
 Volume = Union[vtkMRMLScalarVolumeNode, vtkMRMLVectorVolumeNode, None]  # noqa: UP007 - the wrapper reads no A | B
 
 
 @parameterNodeWrapper
-class FusionParameters:
-    """What the user has chosen.
+class FusionParameters(OptionParameters):
+    """What the user has chosen: the options of one fusion, and what follows.
 
     Attributes:
         reference: the volume whose grid and position the result has.
         second: the other volume.
         preset: what the two volumes are; sets the windows and colours when it is chosen.
         model: the name of the model to fuse with.
-        contributions: make also volumes of what each source adds, where the model can tell.
         compared_models: names of the models to compare, separated by commas.
-        plane: the slices that are fused.
         device: where the computing is done.
-        batch_size: slices at a time; 0 lets the device decide.
-        mixed_precision: compute faster and a little less exactly on a graphics card.
         reference_window, second_window: intensity windows.
         reference_colors, second_colors: colour tables.
         result: the fused volume that is shown and measured.
@@ -37,12 +34,8 @@ class FusionParameters:
     second: Volume
     preset: Preset
     model: str
-    contributions: bool = False
     compared_models: str
-    plane: Plane
     device: Device
-    batch_size: Annotated[int, WithinRange(0, 512)] = 0
-    mixed_precision: bool = True
     reference_window: Window
     second_window: Window
     reference_colors: Colors

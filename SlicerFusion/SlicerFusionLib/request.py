@@ -1,10 +1,12 @@
-"""What a fusion process is asked to do, as ``volfuse.jobs.FusionRequest`` reads it."""
+"""What a fusion process is asked to do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from SlicerFusionLib.source import Source
+from volfuse.fusion.options import FusionOptions
+from volfuse.jobs import FusionRequest
 
 RESULT_NAME = "fused.nrrd"
 
@@ -13,34 +15,24 @@ def fusion_request(
     sources: Sequence[Source],
     folder: Path,
     model: str,
-    *,
-    plane: str = "axial",
-    batch_size: int | None = None,
-    mixed_precision: bool = True,
+    options: Mapping[str, Any],
     device: str = "auto",
-    contributions: bool = False,
-) -> dict[str, Any]:
-    """Return one request, in words and numbers alone; the result will be ``folder / RESULT_NAME``.
+    metrics: Sequence[str] = (),
+) -> FusionRequest:
+    """Return one request; the result will be ``folder / RESULT_NAME``.
 
     Args:
-        sources: what to fuse, the reference first.
+        sources: what to fuse, the reference first; they bring their windows and colours.
         folder: where the result may be written.
         model: a name in the catalogue of ``volfuse``.
-        plane: the slices that are fused: ``"axial"``, ``"coronal"`` or ``"sagittal"``.
-        batch_size: slices at a time; ``None`` lets the device decide.
-        mixed_precision: let a network compute in bfloat16 on a graphics card.
+        options: the others of ``volfuse.fusion.options``, by name.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
-        contributions: write also what each source adds, which not every model can tell.
+        metrics: what the result is measured with.
     """
-    return {
-        "sources": [str(source.file) for source in sources],
-        "output": str(folder / RESULT_NAME),
-        "model": model,
-        "windows": [source.window for source in sources],
-        "colormaps": [None if source.table is None else source.table.tolist() for source in sources],
-        "plane": plane,
-        "batch_size": batch_size,
-        "mixed_precision": mixed_precision,
-        "device": device,
-        "contributions": contributions,
-    }
+    chosen = FusionOptions(
+        windows=[source.window for source in sources],
+        colormaps=[source.table for source in sources],
+        **options,
+    )
+    files = tuple(str(source.file) for source in sources)
+    return FusionRequest(files, str(folder / RESULT_NAME), model, chosen, device, tuple(metrics))

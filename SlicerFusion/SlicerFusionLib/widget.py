@@ -15,6 +15,7 @@ from SlicerFusionLib.fusion_logic import FusionLogic
 from SlicerFusionLib.label_panel import LabelPanel
 from SlicerFusionLib.model_lists import OneModel, SeveralModels
 from SlicerFusionLib.models import available_models, details
+from SlicerFusionLib.option_widgets import option_widgets
 from SlicerFusionLib.parameters import FusionParameters
 from SlicerFusionLib.presets import ChosenPreset
 from SlicerFusionLib.reading_panel import ReadingPanel
@@ -47,6 +48,7 @@ class FusionPanel(VTKObservationMixin):
 
     Attributes:
         parameters: of the present scene; ``None`` while no scene is followed.
+        option_widgets: of the options of one fusion, by name.
     """
 
     def __init__(
@@ -70,6 +72,10 @@ class FusionPanel(VTKObservationMixin):
         self._reason = ""
         self._is_entered = True
         widget.setMRMLScene(slicer.mrmlScene)
+        self._bound = {
+            name: each for each in vars(self.ui).values() if (name := each.property("SlicerParameterName"))
+        }
+        self.option_widgets = option_widgets(self.ui.advancedSection.layout(), self._bound)
         self._reading = ReadingPanel(self.ui, self._models)
         self._server = LabelPanel(self.ui)
         self._timer = qt.QTimer()
@@ -123,10 +129,10 @@ class FusionPanel(VTKObservationMixin):
     def _follow(self, parameters: FusionParameters) -> None:
         self.parameters = parameters
         models = list(self._models.values())
-        named = {widget.property("SlicerParameterName"): widget for widget in vars(self.ui).values()}
         # connectGui would find the names by itself, but returns no tag to disconnect the widgets with.
         self._gui_tag = parameters.connectParametersToGui(
-            {name: widget for name, widget in named.items() if name}
+            self._bound
+            | self.option_widgets
             | {
                 "model": OneModel(self.ui.modelComboBox, models),
                 "compared_models": SeveralModels(self.ui.comparedModelsList, models),

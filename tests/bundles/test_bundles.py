@@ -13,7 +13,8 @@ import torch
 from monai.bundle import ConfigWorkflow, ckpt_export, download, load, verify_net_in_out
 
 from volfuse.errors import FusionError
-from volfuse.fusion.pipeline import FusionOptions, FusionPipeline
+from volfuse.fusion.options import FusionOptions
+from volfuse.fusion.pipeline import FusionPipeline
 from volfuse.losses import QualityLoss
 from volfuse.models import Bundle, bundles
 from volfuse.models.packing import pack, validate

@@ -11,7 +11,8 @@ import requests
 import SimpleITK as sitk
 
 from tests.label.server_process import HEADERS, TOKEN, Server
-from volfuse.fusion.pipeline import FusionOptions, FusionPipeline
+from volfuse.fusion.options import FusionOptions
+from volfuse.fusion.pipeline import FusionPipeline
 from volfuse.models import catalogue
 
 pytestmark = pytest.mark.usefixtures("server")

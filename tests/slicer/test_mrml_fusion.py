@@ -13,8 +13,9 @@ from SlicerFusionLib.result import Provenance, add_result
 from SlicerFusionLib.source import write_sources
 from tests.slicer.conftest import affine_of
 from volfuse.cli import app
-from volfuse.fusion.pipeline import FusionOptions, FusionPipeline
-from volfuse.imaging import Limit, Window, read_image
+from volfuse.fusion.options import FusionOptions
+from volfuse.fusion.pipeline import FusionPipeline
+from volfuse.imaging import read_image
 from volfuse.jobs import FusionRequest
 from volfuse.jobs.fusion import run
 
@@ -59,8 +60,8 @@ def nrrd(image, path):
 def fused_in_scene(pair, folder, model="laplacian", **options):
     """Do what a worker does with the request and put the result into the scene."""
     folder.mkdir()
-    request = fusion_request(write_sources(*pair, folder), folder, model, **options)
-    read = FusionRequest.from_json(json.loads(json.dumps(request)))
+    request = fusion_request(write_sources(*pair, folder), folder, model, options)
+    read = FusionRequest.from_json(json.loads(json.dumps(request.to_json())))
     outcome = run(1, read, lambda event: None, lambda: False)
     return add_result(folder / "fused.nrrd", *pair, Provenance(outcome["model"], "T", outcome["version"]))
 
@@ -93,7 +94,7 @@ def test_colours_as_displayed_give_the_true_colours_that_the_pipeline_gives_for_
     pair[1].GetDisplayNode().SetAndObserveColorNodeID(PET_HEAT)
     result = slicer.util.arrayFromVolume(fused_in_scene(pair, tmp_path / "job"))
     options = FusionOptions(
-        windows=[Window(Limit(low), Limit(high)) for low, high in WINDOWS],
+        windows=WINDOWS,
         colormaps=[None, lookup_table(scene.GetNodeByID(PET_HEAT))],
     )
     expected = FusionPipeline("laplacian", "cpu").fuse(files, options)
@@ -142,13 +143,13 @@ def test_a_request_says_what_the_pipeline_needs_and_nothing_else(add_volume, noi
     pet.GetDisplayNode().SetAndObserveColorNodeID(PET_HEAT)
     sources = write_sources(volume, pet, tmp_path)
     request = fusion_request(
-        sources, tmp_path, "pca", plane="sagittal", batch_size=4, mixed_precision=False, device="cuda"
+        sources, tmp_path, "pca", {"plane": "sagittal", "batch_size": 4}, device="cuda", metrics=["ssim"]
     )
-    read = FusionRequest.from_json(json.loads(json.dumps(request)))
+    read = FusionRequest.from_json(json.loads(json.dumps(request.to_json())))
     assert read.sources == (str(tmp_path / "0" / "MR.nrrd"), str(tmp_path / "1" / "PET.nrrd"))
     assert read.output == str(tmp_path / "fused.nrrd")
-    assert (read.model, read.plane, read.batch_size) == ("pca", "sagittal", 4)
-    assert (read.mixed_precision, read.device) == (False, "cuda")
-    assert read.windows[0] == (50.0, 150.0)
-    assert read.colormaps[0] is None
-    np.testing.assert_array_equal(read.colormaps[1], sources[1].table)
+    assert (read.model, read.device, read.metrics) == ("pca", "cuda", ("ssim",))
+    options = read.options
+    assert (options.plane, options.batch_size, options.windows[0]) == ("sagittal", 4, (50.0, 150.0))
+    assert options.colormaps[0] is None
+    np.testing.assert_array_equal(options.colormaps[1], sources[1].table)

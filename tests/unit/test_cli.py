@@ -83,7 +83,7 @@ BAD_INPUT: dict[str, tuple[Callable[[Path], Path], str, list[str], str]] = {
     "unknown window": (far_away, "out.nii.gz", ["--window", "x"], "'x' is no intensity window"),
     "unknown colours": (far_away, "out.nii.gz", ["--colormap", "x"], "There is no colour map 'x'"),
     "no GPU": (far_away, "out.nii.gz", ["--device", "cuda:77"], "The device 'cuda:77' is not available here"),
-    "no such batch": (far_away, "out.nii.gz", ["--batch-size", "0"], "The batch size must be 1 or more"),
+    "no such batch": (far_away, "out.nii.gz", ["--batch-size", "-1"], "must be a whole number from 0 to 512, not -1."),
     "three sources": (far_away, "out.nii.gz", ["EXTRA"], "lightfusionnet fuses 2 images, but 3 are given."),
 }  # fmt: skip
 

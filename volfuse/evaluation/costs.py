@@ -1,4 +1,4 @@
-"""What a method costs: parameters, multiply-adds, time."""
+"""What a model costs: parameters, multiply-adds, time."""
 
 import platform
 import statistics
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from volfuse.evaluation.methods import Method
+from volfuse.fusion.pipeline import FusionPipeline
 from volfuse.networks.complexity import count_multiply_adds, count_parameters
 
 SIZE = 256
@@ -17,7 +17,7 @@ _REPETITIONS = 5
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of one method on one slice of 256x256.
+    """The cost of one model on one slice of 256x256.
 
     Attributes:
         parameters: 0 for rules.
@@ -31,17 +31,18 @@ class Cost:
     seconds: float
 
 
-def measure_cost(method: Method, device: torch.device) -> Cost:
-    """Count and time one method; nothing else should run meanwhile."""
-    num_sources = method.num_sources or 2
-    parameters = count_parameters(method.network)
-    multiply_adds = count_multiply_adds(method.network, num_sources, SIZE, SIZE) if parameters else None
-    sources = torch.rand(1, num_sources, SIZE, SIZE, generator=torch.Generator().manual_seed(0)).to(device)
-    inferer = method.steps(num_sources).inferer
+def measure_cost(pipeline: FusionPipeline) -> Cost:
+    """Count and time one model; nothing else should run meanwhile."""
+    num_sources, network = pipeline.model.num_sources or 2, pipeline.network
+    parameters = count_parameters(network)
+    multiply_adds = count_multiply_adds(network, num_sources, SIZE, SIZE) if parameters else None
+    sources = torch.rand(1, num_sources, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    sources = sources.to(pipeline.device)
+    steps = pipeline.steps(num_sources)
     times = []
     for _ in range(_REPETITIONS + 1):
         start = time.perf_counter()
-        inferer(sources, method.network).cpu()  # the copy waits until a GPU is done
+        steps.infer(sources).cpu()  # the copy waits until a GPU is done
         times.append(time.perf_counter() - start)
     return Cost(parameters, multiply_adds, statistics.median(times[1:]))
 

@@ -11,8 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from volfuse.evaluation.methods import Method
 from volfuse.evaluation.selection import Pair
+from volfuse.fusion.pipeline import FusionPipeline
+from volfuse.fusion.steps import Steps
+from volfuse.models import takes
 
 _PAIRS = 3
 _INCHES = 1.75
@@ -21,20 +23,20 @@ _INSET_HEIGHT = 0.6  # of its width
 _FRAME = "#ffd400"
 
 
-def draw_grid(pairs: Sequence[Pair], methods: Sequence[Method]) -> Figure:
-    """Draw about three pairs, evenly spread over tasks and slices, with every method.
+def draw_grid(pairs: Sequence[Pair], pipelines: Sequence[FusionPipeline]) -> Figure:
+    """Draw about three pairs, evenly spread over tasks and slices, with every model.
 
     The enlarged region stands under its image, where it hides no anatomy.
 
     Args:
         pairs: pairs that can be fused.
-        methods: methods; one that does not take a pair's number of images leaves its place empty.
+        pipelines: models; one that does not take a pair's number of images leaves its place empty.
     """
     chosen = _spread(pairs)
     most_sources = max(len(pair.sources) for pair in chosen)
     titles = [f"Source {number}" for number in range(most_sources)]
-    titles += [method.name for method in methods]
-    rows = [_pictures(pair, methods) for pair in chosen]
+    titles += [pipeline.model.name for pipeline in pipelines]
+    rows = [_pictures(pair, pipelines) for pair in chosen]
     heights = [
         ratio for sources, _ in rows for ratio in (sources[0].shape[0] / sources[0].shape[1], _INSET_HEIGHT)
     ]
@@ -68,18 +70,18 @@ def _spread(pairs: Sequence[Pair]) -> list[Pair]:
     return list(chosen)
 
 
-def _pictures(pair: Pair, methods: Sequence[Method]) -> tuple[list[Tensor], list[Tensor | None]]:
+def _pictures(pair: Pair, pipelines: Sequence[FusionPipeline]) -> tuple[list[Tensor], list[Tensor | None]]:
     """Sources and fused images (H, W, 3) in 0..1, of the middle slice."""
     count = len(pair.sources)
-    fitting = [method for method in methods if method.takes(count)]
-    sources = [_middle(source) for source in fitting[0].steps(count).windowed_sources(pair)]
-    fused = [
-        _middle(method.fuse_in_color(method.steps(count).prepare(pair), count) / 255)
-        if method in fitting
-        else None
-        for method in methods
-    ]
-    return sources, fused
+    steps = [pipeline.steps(count) if takes(pipeline.model, count) else None for pipeline in pipelines]
+    shown = next(filter(None, steps)).shown(pair.sources)
+    fused = [None if each is None else _middle(_fuse(each, pair)) for each in steps]
+    return [_middle(source) for source in shown], fused
+
+
+def _fuse(steps: Steps, pair: Pair) -> Tensor:
+    case = steps.prepare(pair.sources)
+    return steps.seen(steps.restore(case, steps.fuse(case))).as_tensor()
 
 
 def _middle(image: Tensor) -> Tensor:
@@ -89,7 +91,7 @@ def _middle(image: Tensor) -> Tensor:
 def _detail(sources: Sequence[Tensor]) -> tuple[slice, slice]:
     """Return the region (rows, columns) in the middle half where every source has contrast.
 
-    There fusion has something to decide; at the skin and the skull every method looks the same.
+    There fusion has something to decide; at the skin and the skull every model looks the same.
     """
     height, width = sources[0].shape[:2]
     columns = max(1, width // _ZOOM)

@@ -21,29 +21,29 @@ def draw_ranks(tasks: Sequence[TaskValues]) -> Figure | None:
     """Draw one diagram per metric for at most four metrics, ranks over the pairs of all tasks.
 
     Returns:
-        The figure, or nothing if there are too few pairs or methods to compare.
+        The figure, or nothing if there are too few pairs or models to compare.
     """
     measured = tasks[0].by_metric
     names = [name for name in _USUAL if name in measured] or list(measured)[: len(_USUAL)]
     pooled = {name: pool(tasks, name) for name in names}
     drawn = {
-        name: (methods, values)
-        for name, (methods, values) in pooled.items()
-        if len(values) >= FEWEST_PAIRS and len(methods) > 1
+        name: (models, values)
+        for name, (models, values) in pooled.items()
+        if len(values) >= FEWEST_PAIRS and len(models) > 1
     }
     if not drawn:
         return None
-    height = max(_lines_below(methods) for methods, _ in drawn.values()) + 4
+    height = max(_lines_below(models) for models, _ in drawn.values()) + 4
     figure = Figure(figsize=(_WIDTH, _LINE_HEIGHT * height * len(drawn)), layout="constrained")
     panels = figure.subplots(len(drawn), 1, squeeze=False)[:, 0]
-    for axes, (name, (methods, values)) in zip(panels, drawn.items(), strict=True):
-        _draw(axes, methods, average_ranks(values, METRICS[name].higher_is_better), len(values))
+    for axes, (name, (models, values)) in zip(panels, drawn.items(), strict=True):
+        _draw(axes, models, average_ranks(values, METRICS[name].higher_is_better), len(values))
         axes.set_title(f"{tex_label(METRICS[name].label)}, {len(values)} pairs", fontsize=11, loc="left")
     return figure
 
 
 def cliques(ranks: np.ndarray, distance: float) -> list[tuple[int, int]]:
-    """Find the groups of methods whose ranks differ by less than ``distance``.
+    """Find the groups of models whose ranks differ by less than ``distance``.
 
     Args:
         ranks: in ascending order.
@@ -60,9 +60,9 @@ def cliques(ranks: np.ndarray, distance: float) -> list[tuple[int, int]]:
     return groups
 
 
-def _draw(axes: Axes, methods: Sequence[str], ranks: np.ndarray, images: int) -> None:
+def _draw(axes: Axes, models: Sequence[str], ranks: np.ndarray, images: int) -> None:
     """Ranks grow to the right; names of the better half stand on the left, of the others on the right."""
-    count = len(methods)
+    count = len(models)
     order = np.argsort(ranks, kind="stable")
     sorted_ranks = ranks[order]
     distance = critical_difference(images, count)
@@ -75,7 +75,7 @@ def _draw(axes: Axes, methods: Sequence[str], ranks: np.ndarray, images: int) ->
         depth = top + (position if left else count - 1 - position)
         edge = 1 - 0.08 * (count - 1) if left else count + 0.08 * (count - 1)
         axes.plot([ranks[index], ranks[index], edge], [0, depth, depth], color="0.35", linewidth=0.9)
-        text = f"{methods[index]}  {ranks[index]:.2f}" if left else f"{ranks[index]:.2f}  {methods[index]}"
+        text = f"{models[index]}  {ranks[index]:.2f}" if left else f"{ranks[index]:.2f}  {models[index]}"
         side = "right" if left else "left"
         axes.annotate(
             text,
@@ -103,5 +103,5 @@ def _draw(axes: Axes, methods: Sequence[str], ranks: np.ndarray, images: int) ->
     axes.axis("off")
 
 
-def _lines_below(methods: Sequence[str]) -> float:
-    return (len(methods) + 1) // 2 + 1.5
+def _lines_below(models: Sequence[str]) -> float:
+    return (len(models) + 1) // 2 + 1.5

@@ -7,54 +7,35 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from matplotlib.figure import Figure
-from monai.transforms import Compose
+from monai.data import MetaTensor
 
-from volfuse.fusion.pipeline import FusionOptions
-from volfuse.imaging import (
-    ApplyWindowsd,
-    LoadSourcesd,
-    MatchReferenced,
-    OrientSlicesd,
-    apply_table,
-    color_table,
-)
+from volfuse.fusion.steps import Steps
 
 _INCHES_PER_PANEL = 2.6
 
 
-def draw_case(sources: Sequence[Path], fused: Path, options: FusionOptions, path: Path) -> Path:
+def draw_case(steps: Steps, sources: Sequence[Path], fused: MetaTensor, path: Path) -> Path:
     """Draw two sources, their 50/50 overlay and the fused image in three planes; returns ``path``.
 
     The planes cross where the second source is brightest.
 
     Args:
+        steps: what fused them, in axial slices; the sources are shown in the same windows and colours.
         sources: the two image files that were fused.
-        fused: the fused volume.
-        options: how it was fused: the sources are shown through the same windows and colour maps.
+        fused: the fused volume, as ``FusionPipeline.fuse`` returns it.
         path: a PNG file to write.
     """
-    keys = ["first", "second"]
-    values = options.config_values(num_sources=2)
-    load = Compose(
-        [
-            LoadSourcesd([*keys, "fused"]),
-            OrientSlicesd([*keys, "fused"], "axial"),
-            ApplyWindowsd([*keys, "fused"], [*values["windows"], None]),
-            MatchReferenced([*keys, "fused"]),
-        ]
-    )
-    case = load({"first": sources[0], "second": sources[1], "fused": fused})
-    tables = values["colormaps"] or [None, None]
-    first, second = (_rgb(case[key], table) for key, table in zip(keys, tables, strict=True))
+    first, second = (source.expand(3, -1, -1, -1) for source in steps.shown(sources))
+    seen = steps.seen(fused)
     volumes = {
         "Source A": first,
         "Source B": second,
         "Overlay 50/50": (first + second) / 2,
-        "Fused": _rgb(case["fused"], None),
+        "Fused": seen.as_tensor().expand(3, -1, -1, -1),
     }
-    smoothed = F.avg_pool3d(case["second"].as_tensor()[None], 5, stride=1, padding=2)[0, 0]
+    smoothed = F.avg_pool3d(second.mean(0)[None, None], 5, stride=1, padding=2)[0, 0]
     center = [int(index) for index in torch.unravel_index(smoothed.argmax(), smoothed.shape)]
-    spacing = case["first"].affine[:3, :3].norm(dim=0).tolist()
+    spacing = seen.affine[:3, :3].norm(dim=0).tolist()
 
     figure = Figure(figsize=(_INCHES_PER_PANEL * len(volumes), _INCHES_PER_PANEL * 3), facecolor="black")
     panels = figure.subplots(3, len(volumes))
@@ -66,13 +47,6 @@ def draw_case(sources: Sequence[Path], fused: Path, options: FusionOptions, path
     figure.tight_layout(pad=0.3)
     figure.savefig(path, dpi=110)
     return path
-
-
-def _rgb(source: torch.Tensor, table: np.ndarray | None) -> torch.Tensor:
-    values = source.as_tensor().clamp(0, 1)
-    if table is not None:
-        return apply_table(values[0], color_table(table))
-    return values.expand(3, *values.shape[1:])
 
 
 def _three_planes(

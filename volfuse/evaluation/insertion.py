@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from volfuse.errors import FusionError
 from volfuse.evaluation.selection import Pair, find_pairs
 from volfuse.fusion.inferers import FusionInferer
-from volfuse.fusion.pipeline import FusionOptions, plain_errors
+from volfuse.fusion.pipeline import FusionPipeline
 from volfuse.metrics import transfer
-from volfuse.models import find
 from volfuse.numerics.lesions import insert_lesions
 
 RADII = (3.0, 9.0)
@@ -203,12 +202,10 @@ def read_pairs(
     Raises:
         FusionError: if a name is unknown, a file is missing or the split holds no pairs.
     """
+    pipeline = FusionPipeline("average", "cpu")  # any: all prepare images alike
     prepared = []
     for pair in evenly(find_pairs(Path(dataset_dir), split, tasks), per_task):
-        keys = [f"source_{number}" for number in range(len(pair.sources))]
-        parser = find("average").parser(sources=keys, **FusionOptions().config_values(len(keys)))
-        with plain_errors():
-            case = parser.get_parsed_content("preprocessing")(dict(zip(keys, pair.sources, strict=True)))
+        case = pipeline.steps(len(pair.sources)).prepare(pair.sources)
         prepared.append(as_source_pair(pair, case["image"].as_tensor()))
     return prepared
 

@@ -1,7 +1,6 @@
-"""The insertion test of ``volfuse evaluate --lesions``: every method over the same lesions, resumable."""
+"""The insertion test of ``volfuse evaluate --lesions``: every model over the same lesions, resumable."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from math import isnan
 from pathlib import Path
 
@@ -13,9 +12,9 @@ from volfuse.evaluation.insertion import (
     measure_lesions,
     place_lesions,
 )
-from volfuse.evaluation.methods import Case
 from volfuse.evaluation.runner import Measurement, run
 from volfuse.evaluation.values import KEY, Row, ValueFile
+from volfuse.fusion.steps import Case
 
 SEED = 0
 _KEY = (*KEY, "lesion")
@@ -26,15 +25,15 @@ _VALUES = ("source", "sign", "radius", "amplitude", "row", "column", "slice", "t
 def run_lesions(
     measurements: Sequence[Measurement], path: Path, progress: Callable[[int, int], None] | None = None
 ) -> tuple[dict[str, list[LesionRecord]], list[str]]:
-    """Put lesions into ten pairs of every task and see what each method keeps.
+    """Put lesions into ten pairs of every task and see what each model keeps.
 
     Args:
-        measurements: all methods and pairs, from :func:`volfuse.evaluation.runner.plan`.
+        measurements: all models and pairs, from :func:`volfuse.evaluation.runner.plan`.
         path: ``lesions.csv``; rows that an earlier run left are not computed again.
         progress: called as ``progress(pairs_done, pairs_in_all)``.
 
     Returns:
-        The records by the name of the method, and sentences about what was left out.
+        The records by the name of the model, and sentences about what was left out.
 
     Raises:
         FusionError: if the file cannot be written.
@@ -48,14 +47,14 @@ def run_lesions(
 
     notes = run(own, file, missing, _measure, progress)
     file.sort(row for each in own for row in _rows(each))
-    by_method: dict[str, list[LesionRecord]] = {}
+    by_model: dict[str, list[LesionRecord]] = {}
     for each in own:
         found = [(number, values) for number, row in enumerate(_rows(each)) if (values := file.values(row))]
         records = [_record(each, number, values) for number, values in found if not isnan(values[-1])]
-        by_method.setdefault(each.method.name, []).extend(records)
+        by_model.setdefault(each.model, []).extend(records)
         if placeless := len(found) - len(records):
             notes.append(f"{each.pair.task}/{each.pair.name} has no place for {placeless} of its lesions.")
-    return {name: records for name, records in by_method.items() if records}, list(dict.fromkeys(notes))
+    return {name: records for name, records in by_model.items() if records}, list(dict.fromkeys(notes))
 
 
 def _rows(each: Measurement) -> list[Row]:
@@ -67,14 +66,13 @@ def _rows(each: Measurement) -> list[Row]:
 def _measure(each: Measurement, case: Case, _: Sequence[str]) -> list[Row]:
     """Measure all lesions of a pair; one without a place is written as ``nan`` and not tried again."""
     pair = as_source_pair(each.pair, case["image"].as_tensor())
-    fuse = partial(each.method.steps(len(pair.sources)).inferer, network=each.method.network)
     measured = {
         record.number: (
             *(record.source, record.sign, record.radius, record.amplitude),
             *(*record.center, 0)[:3],
             record.transfer,
         )
-        for record in measure_lesions(fuse, pair, place_lesions(pair, SEED))
+        for record in measure_lesions(each.steps.infer, pair, place_lesions(pair, SEED))
     }
     nothing = (float("nan"),) * len(_VALUES)
     return [

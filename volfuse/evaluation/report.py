@@ -18,7 +18,6 @@ from volfuse.evaluation.figure_lesions import draw_lesions_kept
 from volfuse.evaluation.figure_ranks import draw_ranks
 from volfuse.evaluation.lesion_run import run_lesions
 from volfuse.evaluation.lesion_summary import lesion_table, summary_csv
-from volfuse.evaluation.methods import Method
 from volfuse.evaluation.page import LesionSection, Picture, Report, render
 from volfuse.evaluation.results import TaskValues, collect
 from volfuse.evaluation.runner import Measurement, measure_metrics, plan, run
@@ -26,7 +25,7 @@ from volfuse.evaluation.selection import Selection
 from volfuse.evaluation.tables import Table, cost_table, latex, markdown, summary_table
 from volfuse.evaluation.values import ValueFile
 from volfuse.evaluation.verdicts import analyse_task, shortcomings, statistics_csv, verdicts
-from volfuse.fusion.pipeline import choose_device
+from volfuse.fusion.pipeline import FusionPipeline
 from volfuse.storage import write_whole
 
 _RESOLUTION = 160  # dots per inch: a 256-pixel image is drawn with about as many dots
@@ -60,9 +59,8 @@ def evaluate(
         FusionError: before any work, if weights are missing, no model fits or the folder cannot be written;
             after it, if no pair could be fused.
     """
-    chosen_device = choose_device(device)
-    methods = [Method(model, chosen_device) for model in selection.models]
-    measurements, notes = plan(selection, methods)
+    pipelines = [FusionPipeline(model.name, device) for model in selection.models]
+    measurements, notes = plan(selection, pipelines)
     values = ValueFile(output / "values.csv", [metric.name for metric in selection.metrics])
     notes += run(
         measurements,
@@ -78,7 +76,7 @@ def evaluate(
 
     kept = _lesions_kept(measurements, output, progress) if lesions else None
     notes += kept.notes if kept else []
-    costs = {method.name: measure_cost(method, chosen_device) for method in methods}
+    costs = {pipeline.model.name: measure_cost(pipeline) for pipeline in pipelines}
     tables = [*(summary_table(task, selection.metrics) for task in tasks), cost_table(costs)]
     analyses = {task.task: analyse_task(task, selection.metrics) for task in tasks}
     for task in tasks:
@@ -98,9 +96,9 @@ def evaluate(
             for task in tasks
             if (lines := verdicts(task, selection.metrics, analyses[task.task]))
         },
-        pictures=_pictures(selection, methods, tasks, output),
+        pictures=_pictures(selection, pipelines, tasks, output),
         notes=notes,
-        origin=_origin(selection, chosen_device, command),
+        origin=_origin(selection, pipelines[0].device, command),
     )
     return write_whole(output / "index.html", render(page))
 
@@ -120,7 +118,7 @@ def _lesions_kept(
     records, notes = run_lesions(measurements, output / "lesions.csv", progress)
     if not records:
         return None
-    origins = {each.method.name: each.row for each in measurements}
+    origins = {each.model: each.row for each in measurements}
     write_whole(output / "lesion_summary.csv", summary_csv(records, origins))
     caption = (
         "Each point is a lesion in one scan; its height says how much of its contrast the fused image shows. In the "
@@ -131,18 +129,18 @@ def _lesions_kept(
 
 
 def _pictures(
-    selection: Selection, methods: Sequence[Method], tasks: Sequence[TaskValues], output: Path
+    selection: Selection, pipelines: Sequence[FusionPipeline], tasks: Sequence[TaskValues], output: Path
 ) -> list[Picture]:
     measured = {(task.task, name) for task in tasks for name in task.pairs}
     pairs = [pair for pair in selection.pairs if (pair.task, pair.name) in measured]
-    grid = draw_grid(pairs, methods)
+    grid = draw_grid(pairs, pipelines)
     caption = "Sources and fused images; below each, the framed region enlarged."
     pictures = [_save(grid, output / "figure_grid.png", "Fused images", caption)]
     path = output / "critical_difference.png"
     path.unlink(missing_ok=True)  # an earlier run may have had more to compare
     if ranks := draw_ranks(tasks):
         caption = (
-            "Average Friedman ranks, best on the left. A bar joins methods whose ranks differ by less than the "
+            "Average Friedman ranks, best on the left. A bar joins models whose ranks differ by less than the "
             "critical difference of Nemenyi's test (p = 0.05; Demšar 2006)."
         )
         pictures.append(_save(ranks, path, "Average ranks", caption))

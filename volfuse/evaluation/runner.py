@@ -1,10 +1,11 @@
-"""Run every method over every pair and collect the values."""
+"""Run every model over every pair and collect the values."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import groupby
 
 import torch
@@ -12,26 +13,31 @@ from torch import Tensor
 
 import volfuse
 from volfuse.errors import FusionError
-from volfuse.evaluation.methods import Case, Method
 from volfuse.evaluation.selection import Pair, Selection
 from volfuse.evaluation.values import Row, ValueFile
+from volfuse.fusion.pipeline import FusionPipeline
+from volfuse.fusion.steps import Case, Steps
+from volfuse.imaging import as_stored
 from volfuse.metrics import METRICS, Metric
+from volfuse.models import takes
 
 _MOST_WORKERS = 8
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One row of the table of values: one method on one pair.
+    """One row of the table of values: one model on one pair.
 
     Attributes:
         pair: the images.
-        method: what fuses them.
+        model: the name of what fuses them.
+        steps: how it does so.
         row: the key and origin of the row, without values.
     """
 
     pair: Pair
-    method: Method
+    model: str
+    steps: Steps
     row: Row
 
 
@@ -45,15 +51,21 @@ Missing = Callable[[Measurement], Sequence[str]]
 Measure = Callable[[Measurement, Case, Sequence[str]], list[Row]]
 
 
-def plan(selection: Selection, methods: Sequence[Method]) -> tuple[list[Measurement], list[str]]:
+def plan(selection: Selection, pipelines: Sequence[FusionPipeline]) -> tuple[list[Measurement], list[str]]:
     """List what is to be measured, pair by pair.
 
+    Args:
+        selection: the pairs.
+        pipelines: the models.
+
     Returns:
-        The measurements, and a sentence for each method that does not fit a task.
+        The measurements, and a sentence for each model that does not fit a task.
 
     Raises:
         FusionError: if nothing is left to measure.
     """
+    origins = [_origin(pipeline) for pipeline in pipelines]
+    steps = cache(FusionPipeline.steps)  # they are made here, before there are several threads
     measurements = []
     notes: dict[str, None] = {}
     for pair in selection.pairs:
@@ -66,13 +78,13 @@ def plan(selection: Selection, methods: Sequence[Method]) -> tuple[list[Measurem
             "volfuse": volfuse.__version__,
         }
         count = len(pair.sources)
-        for method in methods:
-            if method.takes(count):
-                row = origin | {"model": method.name, "version": method.version, "weights": method.weights}
-                measurements.append(Measurement(pair, method, row))
+        for pipeline, own in zip(pipelines, origins, strict=True):
+            model = pipeline.model
+            if takes(model, count):
+                measurements.append(Measurement(pair, model.name, steps(pipeline, count), origin | own))
             else:
                 notes[
-                    f"{method.name} fuses {method.num_sources} images and is left out of {pair.task}, "
+                    f"{model.name} fuses {model.num_sources} images and is left out of {pair.task}, "
                     f"whose pairs have {count}."
                 ] = None
     if not measurements:
@@ -89,7 +101,7 @@ def run(
 ) -> list[str]:
     """Measure what ``values`` lacks and write the rows of each pair as soon as it is done.
 
-    A pair is read and preprocessed once for all methods that prepare it alike. Pairs run side by side, each on
+    A pair is read and preprocessed once for all models that prepare it alike. Pairs run side by side, each on
     one core: 256x256 images are too small for more.
 
     Args:
@@ -100,11 +112,8 @@ def run(
         progress: called as ``progress(pairs_done, pairs_in_all)``.
 
     Returns:
-        Sentences about pairs and methods without values.
+        Sentences about pairs and models without values.
     """
-    # MONAI's parser is not made for several threads, so configurations are read before they start.
-    for method, count in {(each.method, len(each.pair.sources)) for each in measurements}:
-        method.steps(count)
     by_pair = [list(group) for _, group in groupby(measurements, lambda each: each.pair)]
     notes = []
     with _one_core_per_thread(), ThreadPoolExecutor(min(_MOST_WORKERS, _cores())) as pool:
@@ -129,7 +138,7 @@ def measure_metrics(convention: str) -> Measure:
     """Return what computes metrics, under the ``"reference"`` or the ``"published"`` convention."""
 
     def measure(each: Measurement, case: Case, names: Sequence[str]) -> list[Row]:
-        fused = each.method.fuse(case, len(each.pair.sources))
+        fused = as_stored(each.steps.fuse(case).as_tensor())
         image = case["image"].as_tensor()
         numbers = {name: _measure(METRICS[name], fused, image, convention) for name in names}
         return [{**each.row, **{name: f"{number:.9g}" for name, number in numbers.items()}}]
@@ -144,18 +153,17 @@ def _measure_pair(work: Sequence[tuple[Measurement, Sequence[str]]], measure: Me
     for each, names in work:
         if not names:
             continue
-        pair, method = each.pair, each.method
-        steps = method.steps(len(pair.sources))
+        pair, steps = each.pair, each.steps
         try:
             if steps.signature not in cases:
-                cases[steps.signature] = steps.prepare(pair)
+                cases[steps.signature] = steps.prepare(pair.sources)
         except FusionError as error:
             done.notes.append(f"{pair.task}/{pair.name} is left out: {error}")
             break
         try:
             done.rows += measure(each, cases[steps.signature], names)
         except FusionError as error:
-            done.notes.append(f"{pair.task}/{pair.name} is left out: {method.name} failed: {error}")
+            done.notes.append(f"{pair.task}/{pair.name} is left out: {each.model} failed: {error}")
     return done
 
 
@@ -169,6 +177,11 @@ def _measure(metric: Metric, fused: Tensor, image: Tensor, convention: str) -> f
     except ValueError:  # the image is smaller than the windows of the metric
         return float("nan")
     return torch.cat(each).mean().item()
+
+
+def _origin(pipeline: FusionPipeline) -> dict[str, str]:
+    model = pipeline.model
+    return {"model": model.name, "version": model.version, "weights": (model.weights_hash() or "")[:12]}
 
 
 @contextmanager

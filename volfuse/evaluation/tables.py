@@ -1,4 +1,4 @@
-"""Tables of methods: which number is best, how many digits it has, and the same table in Markdown and LaTeX."""
+"""Tables of models: which number is best, how many digits it has, and the same table in Markdown and LaTeX."""
 
 import math
 import re
@@ -34,7 +34,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a table: what is measured, which direction is better, a number per method."""
+    """One line of a table: what is measured, which direction is better, a number per model."""
 
     label: str
     higher_is_better: bool
@@ -43,16 +43,16 @@ class Line:
 
 @dataclass(frozen=True)
 class Table:
-    """Methods side by side.
+    """Models side by side.
 
     Attributes:
         title: what the numbers were measured on.
-        methods: the columns.
+        models: the columns.
         lines: what was measured.
     """
 
     title: str
-    methods: tuple[str, ...]
+    models: tuple[str, ...]
     lines: tuple[Line, ...]
 
 
@@ -62,17 +62,17 @@ def summary_table(values: TaskValues, metrics: Sequence[Metric]) -> Table:
     for metric in metrics:
         array = values.by_metric[metric.name]
         defined = array[np.isfinite(array).all(axis=1)]
-        cells = [Cell(_NOTHING)] * len(values.methods)
+        cells = [Cell(_NOTHING)] * len(values.models)
         if len(defined):
             cells = _mean_cells(defined, metric.higher_is_better)
         lines.append(Line(metric.label, metric.higher_is_better, tuple(cells)))
     count = len(values.pairs)
     title = f"{values.task}, {count} pair{'s' if count > 1 else ''}"
-    return Table(title, values.methods, tuple(lines))
+    return Table(title, values.models, tuple(lines))
 
 
 def cost_table(costs: dict[str, Cost]) -> Table:
-    """Parameters, multiply-adds and time of each method."""
+    """Parameters, multiply-adds and time of each model."""
     lines = (
         Line("Parameters", False, tuple(Cell(f"{cost.parameters:,}") for cost in costs.values())),
         Line(
@@ -94,8 +94,8 @@ def markdown(table: Table) -> str:
     lines = [
         f"### {table.title}",
         "",
-        _row(["", *table.methods]),
-        _row(["---", *["---:"] * len(table.methods)]),
+        _row(["", *table.models]),
+        _row(["---", *["---:"] * len(table.models)]),
     ]
     for line in table.lines:
         cells = [f"{marks[cell.emphasis].format(cell.value)} {cell.interval}".strip() for cell in line.cells]
@@ -110,9 +110,9 @@ def latex(table: Table) -> str:
         r"\begin{table*}",
         rf"\caption{{{_escape(table.title)}}}",
         r"\resizebox{\textwidth}{!}{%",
-        rf"\begin{{tabular}}{{l{'r' * len(table.methods)}}}",
+        rf"\begin{{tabular}}{{l{'r' * len(table.models)}}}",
         r"\toprule",
-        " & ".join(["", *map(_escape, table.methods)]) + r" \\",
+        " & ".join(["", *map(_escape, table.models)]) + r" \\",
         r"\midrule",
     ]
     for line in table.lines:
@@ -150,7 +150,7 @@ def _html(kind: str, text: str) -> tuple[str, str]:
 
 
 def _mean_cells(values: np.ndarray, higher_is_better: bool) -> list[Cell]:
-    """Cells for (pairs, methods); numbers that read the same share their emphasis."""
+    """Cells for (pairs, models); numbers that read the same share their emphasis."""
     means = values.mean(axis=0)
     decimals = _decimals(float(np.abs(means).max()))
     shown = [f"{mean:.{decimals}f}" for mean in means]

@@ -18,11 +18,11 @@ class Verdict:
 
     Attributes:
         label: of the metric.
-        test: of all methods together; empty for two methods.
+        test: of all models together; empty for two models.
         statistic: of that test.
         p: of that test.
-        best: the method with the best mean.
-        equals: the methods whose difference from the best may be chance.
+        best: the model with the best mean.
+        equals: the models whose difference from the best may be chance.
     """
 
     label: str
@@ -38,8 +38,8 @@ def analyse_task(values: TaskValues, metrics: Sequence[Metric]) -> dict[str, Ana
     analyses = {}
     for metric in metrics:
         defined = _defined(values.by_metric[metric.name])
-        if len(defined) >= FEWEST_PAIRS and len(values.methods) > 1:
-            analyses[metric.name] = analyse(defined, values.methods)
+        if len(defined) >= FEWEST_PAIRS and len(values.models) > 1:
+            analyses[metric.name] = analyse(defined, values.models)
     return analyses
 
 
@@ -67,7 +67,7 @@ def verdicts(
             continue
         analysis = analyses[metric.name]
         means = _defined(values.by_metric[metric.name]).mean(axis=0)
-        best = values.methods[int(means.argmax() if metric.higher_is_better else means.argmin())]
+        best = values.models[int(means.argmax() if metric.higher_is_better else means.argmin())]
         overall = analysis.overall
         lines.append(
             Verdict(

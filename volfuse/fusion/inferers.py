@@ -29,7 +29,7 @@ class FusionInferer(Inferer):
     Args:
         divisor: height and width are padded (edge replicated) to a multiple of it and cropped back.
         axis: the axis of a volume that slices are stacked along, counted in (B, N, H, W, D).
-        batch_size: slices per pass; ``None`` chooses by device. Halved whenever the device runs out of
+        batch_size: slices per pass; 0 chooses by device. Halved whenever the device runs out of
             memory; when even one slice does not fit, the rest is fused on the CPU.
         mixed_precision: bfloat16 where the network runs on a GPU. The result is float32 either way.
         progress: called after every pass as ``progress(slices_done, slices_in_all)``.
@@ -44,7 +44,7 @@ class FusionInferer(Inferer):
         self,
         divisor: int = 1,
         axis: int = -1,
-        batch_size: int | None = None,
+        batch_size: int = 0,
         mixed_precision: bool = False,
         progress: Callable[[int, int], None] | None = None,
         should_stop: Callable[[], bool] | None = None,

@@ -5,64 +5,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import torch
 from monai.data import MetaTensor
-from monai.transforms import Compose
 
 from volfuse.errors import FusionError
 from volfuse.fusion.contributions import WithContributions
-from volfuse.imaging import PLANES, SaveFusedd, Window, color_table
-from volfuse.imaging.grid import Plane, RestoreGridd
-from volfuse.imaging.luminance import Colormap
+from volfuse.fusion.options import FusionOptions, listed
+from volfuse.fusion.steps import Steps, on_grid_of_reference, plain_errors
+from volfuse.imaging import Window, color_table
 from volfuse.models import DEFAULT_MODEL, Model, find
 
-
-@dataclass(frozen=True)
-class FusionOptions:
-    """What a user may choose for one fusion.
-
-    Args:
-        windows: one intensity window for all sources or one each, as text (``"auto"``, ``"ct-brain"``,
-            ``"W80/L40"``, ``"p1:p99"``) or ``Window``.
-        colormaps: nothing, or per source ``None`` (grey), a matplotlib name or a 256x3 table.
-        plane: the slices that are fused: ``"axial"``, ``"coronal"`` or ``"sagittal"``.
-        batch_size: slices at a time; ``None`` chooses by device.
-        mixed_precision: let a trained network compute in bfloat16 on a GPU; classical rules never do.
-        contributions: also return what each source adds; see :class:`FusedCase`.
-    """
-
-    windows: str | Window | Sequence[str | Window] = "auto"
-    colormaps: Sequence[Colormap | None] | None = None
-    plane: Plane = "axial"
-    batch_size: int | None = None
-    mixed_precision: bool = True
-    contributions: bool = False
-
-    def config_values(self, num_sources: int) -> dict[str, Any]:
-        """Return these options as checked values for a bundle's configuration: objects, no user text.
-
-        Raises:
-            FusionError: if an option is unknown or does not fit the number of sources.
-        """
-        windows = [self.windows] if isinstance(self.windows, str | Window) else list(self.windows)
-        if len(windows) == 1:
-            windows *= num_sources
-        if self.plane not in PLANES:
-            raise FusionError(f"'{self.plane}' is no slice plane; use {', '.join(PLANES)}.")
-        if self.batch_size is not None and self.batch_size < 1:
-            raise FusionError(f"The batch size must be 1 or more, not {self.batch_size}.")
-        tables = self.colormaps and [
-            None if colormap is None else color_table(colormap).numpy() for colormap in self.colormaps
-        ]
-        return {
-            "windows": [Window.parse(window) if isinstance(window, str) else window for window in windows],
-            "colormaps": tables,
-            "plane": self.plane,
-            "batch_size": self.batch_size,
-            "mixed_precision": bool(self.mixed_precision),
-        }
+_GREY = "none"
 
 
 @dataclass(frozen=True)
@@ -100,7 +55,7 @@ class FusionPipeline:
     def __init__(self, model: str = DEFAULT_MODEL, device: str = "auto") -> None:
         self.model: Model = find(model)
         self.device = choose_device(device)
-        self._network = self.model.load_network(self.device)
+        self.network = self.model.load_network(self.device)
 
     def fuse(
         self,
@@ -139,39 +94,46 @@ class FusionPipeline:
             FusionError: as :meth:`fuse`, or if contributions are wanted of a model that cannot tell.
         """
         options = options or FusionOptions()
-        wanted = self.model.num_sources or max(2, len(sources))
-        if len(sources) != wanted:
-            raise FusionError(f"{self.model.name} fuses {wanted} images, but {len(sources)} are given.")
-        keys = [f"source_{number}" for number in range(wanted)]
+        seconds: dict[str, float] = {}
+        steps = self.steps(len(sources), options, progress, should_stop)
+        with timed(seconds, "prepare"):
+            case = steps.prepare(sources)
+        with timed(seconds, "fuse"):
+            returned = steps.fuse(case)
+            fused = cast(MetaTensor, returned[:1])
+        with timed(seconds, "restore"):
+            image = steps.restore(case, fused)
+            maps = on_grid_of_reference(returned[1:]) if options.contributions else None
+        return FusedCase(image, case["image"], fused, seconds, maps)
+
+    def steps(
+        self,
+        num_sources: int,
+        options: FusionOptions | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Steps:
+        """Return what :meth:`fuse_case` does one after another, for whoever does it by halves or many times over.
+
+        Raises:
+            FusionError: if the model does not fuse so many images, an option does not fit them, or contributions are
+                wanted of a model that cannot tell.
+        """
+        options = options or FusionOptions()
+        wanted = self.model.num_sources or max(2, num_sources)
+        if num_sources != wanted:
+            raise FusionError(f"{self.model.name} fuses {wanted} images, but {num_sources} are given.")
+        keys = [f"source_{number}" for number in range(num_sources)]
         parser = self.model.parser(
             sources=keys,
             device=self.device,
             progress=progress,
             should_stop=should_stop,
-            **options.config_values(wanted),
+            **_config_values(options, num_sources),
         )
-        network = (
-            WithContributions(self._network, self.model.name) if options.contributions else self._network
-        )
-        seconds: dict[str, float] = {}
+        network = WithContributions(self.network, self.model.name) if options.contributions else self.network
         with plain_errors():
-            with timed(seconds, "prepare"):
-                case = parser.get_parsed_content("preprocessing")(dict(zip(keys, sources, strict=True)))
-            with timed(seconds, "fuse"):
-                inferer = parser.get_parsed_content("inferer")
-                returned = inferer(case["image"][None], network)[0]
-                case["pred"], contributions = returned[:1], returned[1:]
-            with timed(seconds, "restore"):
-                restored = without_saving(parser.get_parsed_content("postprocessing"))(case)
-                if options.contributions:
-                    contributions = RestoreGridd("maps")({"maps": contributions})["maps"]
-        return FusedCase(
-            restored["pred"],
-            case["image"],
-            case["pred"],
-            seconds,
-            contributions if options.contributions else None,
-        )
+            return Steps(parser, keys, network)
 
 
 def fuse(
@@ -200,9 +162,20 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def without_saving(postprocessing: Compose) -> Compose:
-    """Return the steps that do not write: where the result goes is the caller's matter, not the bundle's."""
-    return Compose([step for step in postprocessing.transforms if not isinstance(step, SaveFusedd)])
+def _config_values(options: FusionOptions, num_sources: int) -> dict[str, Any]:
+    """Return the options that a configuration knows by name, as objects: no text of a user but checked choices."""
+    values = {each.name: getattr(options, each.name) for each in listed() if each.name != "contributions"}
+    windows, colormaps = list(options.windows), list(options.colormaps)
+    if len(windows) == 1:
+        windows *= num_sources
+    if len(colormaps) == 1:
+        colormaps = [None] * (num_sources - 1) + colormaps
+    return values | {
+        "windows": [Window.parse(window) for window in windows],
+        "colormaps": [
+            None if colormap in (None, _GREY) else color_table(colormap).numpy() for colormap in colormaps
+        ],
+    }
 
 
 @contextmanager
@@ -211,19 +184,3 @@ def timed(seconds: dict[str, float], step: str) -> Iterator[None]:
     start = perf_counter()
     yield
     seconds[step] = perf_counter() - start
-
-
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """Let a FusionError or a MemoryError out of the RuntimeErrors that MONAI wraps around it."""
-    try:
-        yield
-    except RuntimeError as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, FusionError | MemoryError):
-            if "DefaultCPUAllocator:" in str(cause):
-                raise MemoryError(str(cause)) from error
-            cause = cause.__cause__
-        if cause is None:
-            raise
-        raise cause from error

@@ -11,8 +11,8 @@ from typing import Any, Literal
 import torch
 
 from volfuse.errors import FusionCancelled
-from volfuse.fusion.pipeline import FusedCase, FusionOptions, FusionPipeline, timed
-from volfuse.imaging import Limit, Window, write_image
+from volfuse.fusion.pipeline import FusedCase, FusionPipeline, timed
+from volfuse.imaging import as_stored, slices_with_content, write_image
 from volfuse.jobs.messages import FusionRequest, JobEvent
 from volfuse.metrics import METRICS, find_metric
 from volfuse.paths import check_paths
@@ -68,7 +68,7 @@ def run(
         with timed(seconds, "load"):
             pipeline, weights = _load(request.model, request.device)
         case = pipeline.fuse_case(
-            request.sources, _options(request), Progress(report, job, "fuse"), should_stop
+            request.sources, request.options, Progress(report, job, "fuse"), should_stop
         )
         seconds |= case.seconds
         with timed(seconds, "measure"):
@@ -108,10 +108,8 @@ def measure(
     """
     if not metrics:
         return {}
-    fused = (case.fused.as_tensor() * 255).round() / 255
-    sources = case.sources.as_tensor()
-    voxels = sources.flatten(1, 2)
-    shown = (voxels.amax(1) > voxels.amin(1)).all(0).nonzero().flatten().tolist()
+    fused, sources = as_stored(case.fused.as_tensor()), case.sources.as_tensor()
+    shown = slices_with_content(sources)
     values: dict[str, list[float]] = {name: [] for name in metrics}
     for done, index in enumerate(shown):
         if should_stop():
@@ -131,21 +129,6 @@ def _load(model: str, device: str) -> tuple[FusionPipeline, str | None]:
     """Return a model in memory and the SHA-256 of its weights."""
     pipeline = FusionPipeline(model, device)
     return pipeline, pipeline.model.weights_hash()
-
-
-def _options(request: FusionRequest) -> FusionOptions:
-    windows = [
-        window if isinstance(window, str) else Window(Limit(window[0]), Limit(window[1]))
-        for window in request.windows or ["auto"]
-    ]
-    return FusionOptions(
-        windows=windows,
-        colormaps=request.colormaps,
-        plane=request.plane,
-        batch_size=request.batch_size,
-        mixed_precision=request.mixed_precision,
-        contributions=request.contributions,
-    )
 
 
 def _write_contributions(case: FusedCase, request: FusionRequest) -> list[str]:

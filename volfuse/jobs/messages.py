@@ -1,13 +1,13 @@
 """What a client and its worker say to each other: a request, and events about it, one JSON object a line."""
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from volfuse.errors import FusionError
+from volfuse.fusion.options import FusionOptions
 
 Kind = Literal["started", "progress", "finished", "failed", "cancelled"]
 
@@ -20,16 +20,9 @@ class FusionRequest:
         sources: image files or DICOM folders; the first is the reference.
         output: the file to write, inside ``FusionWorker.folder``.
         model: a name in the catalogue.
-        windows: nothing, or intensity windows as ``FusionOptions`` takes them in text, or (low, high) in
-            source values; one for all sources or one each.
-        colormaps: nothing, or per source ``None`` (grey), a matplotlib name or 256 RGB rows (0..1, or
-            integers 0..255).
-        plane: the slices that are fused: ``"axial"``, ``"coronal"`` or ``"sagittal"``.
-        batch_size: slices at a time; ``None`` chooses by device.
-        mixed_precision: let a network compute in bfloat16 on a GPU.
+        options: how they are fused; as a dictionary they are read by name.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
         metrics: names in ``volfuse.metrics.METRICS`` to measure the result with.
-        contributions: also write what each source adds; see :attr:`contribution_files`.
 
     Raises:
         FusionError: if a value has the wrong type. Lists are taken where tuples are named.
@@ -38,18 +31,13 @@ class FusionRequest:
     sources: tuple[str, ...]
     output: str
     model: str
-    windows: tuple[str | tuple[float, float], ...] | None = None
-    colormaps: tuple[str | tuple[tuple[float, float, float], ...] | None, ...] | None = None
-    plane: str = "axial"
-    batch_size: int | None = None
-    mixed_precision: bool = True
+    options: FusionOptions = FusionOptions()  # noqa: RUF009 - it does not change
     device: str = "auto"
     metrics: tuple[str, ...] = ()
-    contributions: bool = False
 
     @property
     def contribution_files(self) -> list[Path]:
-        """Where contributions are written, in float32 grey levels of the fused image (0..255).
+        """Where contributions are written if they are asked for, in float32 grey levels of the fused image (0..255).
 
         One file per source in their order, and one for what the network adds by itself, which not all networks do.
         """
@@ -63,7 +51,8 @@ class FusionRequest:
     def __post_init__(self) -> None:
         """Check the type of every value."""
         for name, (is_valid, expected) in _EXPECTED.items():
-            value = _as_tuples(getattr(self, name))
+            value = getattr(self, name)
+            value = tuple(value) if isinstance(value, list) else value
             if not is_valid(value):
                 raise FusionError(f"'{name}' of a fusion request must be {expected}, not {value!r:.60}.")
             object.__setattr__(self, name, value)
@@ -84,7 +73,12 @@ class FusionRequest:
         for entry in fields(cls):
             if entry.default is MISSING and entry.name not in data:
                 raise FusionError(f"The fusion request lacks '{entry.name}', {_EXPECTED[entry.name][1]}.")
-        return cls(**data)
+        options = data.get("options", {})
+        if not isinstance(options, Mapping):
+            raise FusionError(
+                f"'options' of a fusion request must be {_EXPECTED['options'][1]}, not {options!r:.60}."
+            )
+        return cls(**{**data, "options": FusionOptions.from_json(options)})
 
 
 @dataclass(frozen=True)
@@ -133,52 +127,19 @@ class JobEvent:
         return cls(**data)
 
 
-def _as_tuples(value: Any) -> Any:
-    return tuple(map(_as_tuples, value)) if isinstance(value, list | tuple) else value
-
-
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and value != ""
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_window(value: Any) -> bool:
-    return _is_text(value) or (isinstance(value, tuple) and len(value) == 2 and all(map(_is_number, value)))
-
-
-def _is_color(value: Any) -> bool:
-    return isinstance(value, tuple) and len(value) == 3 and all(map(_is_number, value))
-
-
-def _is_colormap(value: Any) -> bool:
-    is_table = isinstance(value, tuple) and len(value) == 256 and all(map(_is_color, value))
-    return value is None or _is_text(value) or is_table
-
-
-def _each(is_valid: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, tuple) and all(map(is_valid, value))
-
-
-def _optional(is_valid: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: value is None or is_valid(value)
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, tuple) and all(map(_is_text, value))
 
 
 _EXPECTED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "sources": (_each(_is_text), "a list of file names"),
+    "sources": (_are_texts, "a list of file names"),
     "output": (_is_text, "a file name"),
     "model": (_is_text, "the name of a model"),
-    "windows": (_optional(_each(_is_window)), "nothing or a list of window names and (low, high) pairs"),
-    "colormaps": (
-        _optional(_each(_is_colormap)),
-        "nothing or a list of colour map names, tables of 256 RGB rows and None",
-    ),
-    "plane": (_is_text, "the name of a slice plane"),
-    "batch_size": (_optional(lambda value: type(value) is int), "nothing or a whole number"),
-    "mixed_precision": (lambda value: isinstance(value, bool), "true or false"),
+    "options": (lambda value: isinstance(value, FusionOptions), "options by name"),
     "device": (_is_text, "the name of a device"),
-    "metrics": (_each(_is_text), "a list of metric names"),
-    "contributions": (lambda value: isinstance(value, bool), "true or false"),
+    "metrics": (_are_texts, "a list of metric names"),
 }

@@ -8,7 +8,7 @@ from typing import Any
 from monailabel.interfaces.tasks.batch_infer import BatchInferTask
 from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 
-from volfuse.fusion.pipeline import FusionOptions
+from volfuse.fusion.options import FusionOptions
 from volfuse.imaging import write_image
 from volfuse.label.models import loaded
 from volfuse.models import Model

@@ -9,7 +9,8 @@ from monailabel.interfaces.tasks.scoring import ScoringMethod
 
 from volfuse.errors import FusionError
 from volfuse.fusion.pipeline import FusedCase
-from volfuse.label.activelearning.scores import appearance, disagreement, quality, slices_of, telling_slices
+from volfuse.imaging import slices_of
+from volfuse.label.activelearning.scores import appearance, disagreement, quality, scored_slices
 from volfuse.label.datastore import paired
 from volfuse.label.models import loaded
 
@@ -99,5 +100,5 @@ def _fuse(name: str, files: Sequence[Any]) -> FusedCase:
 
 def _slices(case: FusedCase) -> tuple[torch.Tensor, torch.Tensor]:
     sources, fused = case.sources.as_tensor(), case.fused.as_tensor()
-    numbers = telling_slices(sources)
+    numbers = scored_slices(sources)
     return slices_of(fused, numbers), slices_of(sources, numbers)

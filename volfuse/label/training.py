@@ -10,9 +10,10 @@ from monailabel.interfaces.tasks.train import TrainTask
 from volfuse import __version__
 from volfuse.errors import FusionError
 from volfuse.fusion.pipeline import choose_device
+from volfuse.imaging import slices_of
 from volfuse.label.activelearning.finetuning import FineTuning, TrainingCase, fine_tune, measure_hold_out
 from volfuse.label.activelearning.publishing import own_loss, publish, round_file
-from volfuse.label.activelearning.scores import slices_of, telling_slices
+from volfuse.label.activelearning.scores import scored_slices
 from volfuse.label.datastore import PairedDatastore, paired
 from volfuse.label.hold_out import hold_out
 from volfuse.label.models import loaded
@@ -115,7 +116,7 @@ class FineTuneTask(TrainTask):
         files = datastore.pair(case).files
         with loaded(self._bundle.name) as pipeline:
             sources = pipeline.fuse_case(files).sources.as_tensor()
-        numbers = telling_slices(sources)
+        numbers = scored_slices(sources)
         image = None
         if preferred and preferred != self._bundle.name:
             with loaded(preferred) as pipeline:

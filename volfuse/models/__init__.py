@@ -5,7 +5,7 @@ torch and MONAI load with the first network.
 """
 
 from volfuse.models.bundle import Bundle, bundles
-from volfuse.models.catalogue import DEFAULT_MODEL, Model, catalogue, find
+from volfuse.models.catalogue import DEFAULT_MODEL, Model, catalogue, find, takes
 from volfuse.models.network import ExplainableNetwork, FusionNetwork
 from volfuse.models.rule import Rule, rules
 
@@ -20,4 +20,5 @@ __all__ = [
     "catalogue",
     "find",
     "rules",
+    "takes",
 ]

@@ -61,7 +61,12 @@ def catalogue(num_sources: int | None = None) -> dict[str, Model]:
     known: dict[str, Model] = {**bundles(), **rules()}
     if num_sources is None:
         return known
-    return {name: model for name, model in known.items() if model.num_sources in (num_sources, None)}
+    return {name: model for name, model in known.items() if takes(model, num_sources)}
+
+
+def takes(model: Model, num_sources: int) -> bool:
+    """Tell whether a model fuses so many images."""
+    return model.num_sources in (num_sources, None)
 
 
 def find(name: str) -> Model:

@@ -9,8 +9,9 @@ import pytest
 import qt
 import slicer
 
-from SlicerFusionLib.choices import Choice, Plane
+from SlicerFusionLib.choices import Choice
 from SlicerFusionLib.models import available_models
+from SlicerFusionLib.options import OPTIONS
 from SlicerFusionLib.parameters import FusionParameters
 from SlicerFusionLib.result import MODEL_ATTRIBUTE
 from SlicerFusionLib.widget import FusionPanel
@@ -24,11 +25,21 @@ BOUND = {
     if widget.find("property[@name='SlicerParameterName']") is not None
 }
 BOUND_BY_CODE = {"model", "compared_models"}
+MADE_BY_CODE = {option.name for option in OPTIONS} - set(BOUND)
 
 
 def test_every_parameter_has_a_widget_and_every_name_in_the_file_is_a_parameter() -> None:
-    assert set(BOUND) | BOUND_BY_CODE == set(FusionParameters.allParameters)
+    assert set(BOUND) | BOUND_BY_CODE | MADE_BY_CODE == set(FusionParameters.allParameters)
     assert not set(BOUND) & BOUND_BY_CODE
+
+
+def test_every_option_says_what_it_does(panel: FusionPanel) -> None:
+    rows = panel.ui.advancedSection.layout()
+    for option in OPTIONS:
+        widget = panel.option_widgets[option.name]
+        assert widget.toolTip == option.words
+        title = widget.text if option.kind is bool else rows.labelForField(widget).text().rstrip(":")
+        assert title == option.title
 
 
 def test_every_widget_that_the_code_names_is_in_the_file() -> None:
@@ -98,13 +109,14 @@ def choose(widget: object, value: object) -> None:
         setattr(widget, "checked" if kind == "QCheckBox" else "value", value)
 
 
-@pytest.mark.parametrize("name", sorted(BOUND))
+@pytest.mark.parametrize("name", sorted({*BOUND, *MADE_BY_CODE}))
 def test_a_parameter_and_its_widget_follow_each_other(
     panel: FusionPanel, get_parameters: Callable[[], FusionParameters], head: Callable, name: str
 ) -> None:
     volume = head("MR")
     volume.SetAttribute(MODEL_ATTRIBUTE, "average")  # the selector of results lists no other
-    parameters, widget = get_parameters(), getattr(panel.ui, BOUND[name])
+    parameters = get_parameters()
+    widget = panel.option_widgets[name] if name in MADE_BY_CODE else getattr(panel.ui, BOUND[name])
     first = getattr(parameters, name)
     other = other_value(first, volume)
     setattr(parameters, name, other)
@@ -133,15 +145,16 @@ def test_a_scene_keeps_the_choices(
     panel: FusionPanel, get_parameters: Callable[[], FusionParameters], tmp_path: Path
 ) -> None:
     parameters = get_parameters()
-    parameters.plane, parameters.batch_size, parameters.blend = Plane.CORONAL, 9, 0.25
-    parameters.model = "maximum"
+    parameters.plane = type(parameters.plane)("coronal")
+    parameters.batch_size, parameters.blend, parameters.model = 9, 0.25, "maximum"
+    options = panel.option_widgets
     file = tmp_path / "scene.mrml"
     slicer.mrmlScene.SetURL(str(file))
     slicer.mrmlScene.Commit()
     slicer.mrmlScene.Clear(False)
-    assert panel.ui.planeComboBox.currentText == "Axial"
+    assert options["plane"].currentText == "Axial"
     slicer.mrmlScene.SetURL(str(file))
     slicer.mrmlScene.Connect()
-    assert panel.ui.planeComboBox.currentText == "Coronal"
-    assert (panel.ui.batchSizeSpinBox.value, panel.ui.blendSlider.value) == (9, 0.25)
+    assert options["plane"].currentText == "Coronal"
+    assert (options["batch_size"].value, panel.ui.blendSlider.value) == (9, 0.25)
     assert panel.ui.modelComboBox.currentIndex == list(available_models()).index("maximum")

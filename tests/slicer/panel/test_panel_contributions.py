@@ -38,7 +38,7 @@ def test_contributions_are_offered_only_where_the_model_can_tell(
     get_parameters().model = "average"
     assert not is_offered(panel)
     panel.ui.fuseButton.click()
-    assert not worker.requests[0].contributions
+    assert not worker.requests[0].options.contributions
 
 
 def test_a_comparison_makes_no_contributions(
@@ -46,7 +46,7 @@ def test_a_comparison_makes_no_contributions(
 ) -> None:
     get_parameters().compared_models = "lightfusionnet,average"
     panel.ui.compareButton.click()
-    assert not worker.requests[0].contributions
+    assert not worker.requests[0].options.contributions
 
 
 def test_contributions_come_as_volumes_named_after_their_sources(
@@ -57,7 +57,7 @@ def test_contributions_come_as_volumes_named_after_their_sources(
 ) -> None:
     sources = get_parameters().reference, get_parameters().second
     panel.ui.fuseButton.click()
-    assert worker.requests[0].contributions
+    assert worker.requests[0].options.contributions
     worker.finish()
     panel._poll()
     fused = get_parameters().result

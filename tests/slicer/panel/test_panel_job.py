@@ -90,10 +90,10 @@ def test_a_result_is_placed_noted_measured_and_chosen(
 def test_the_request_says_what_was_chosen(
     panel: FusionPanel, worker: ScriptedWorker, get_parameters: Callable[[], FusionParameters]
 ) -> None:
-    panel.ui.planeComboBox.setCurrentIndex(1)
+    panel.option_widgets["plane"].setCurrentIndex(1)
     panel.ui.deviceComboBox.setCurrentIndex(1)
-    panel.ui.batchSizeSpinBox.setValue(4)
-    panel.ui.mixedPrecisionCheckBox.setChecked(False)
+    panel.option_widgets["batch_size"].setValue(4)
+    panel.option_widgets["mixed_precision"].setChecked(False)
     display = get_parameters().reference.GetDisplayNode()
     display.SetAutoWindowLevel(False)
     display.SetWindowLevelMinMax(50, 700)
@@ -101,11 +101,12 @@ def test_the_request_says_what_was_chosen(
     panel.ui.secondColorsComboBox.setCurrentIndex(2)
     panel.ui.fuseButton.click()
     request = worker.requests[0]
-    assert (request.model, request.plane, request.device) == ("laplacian", "coronal", "cpu")
-    assert (request.batch_size, request.mixed_precision) == (4, False)
-    assert request.windows == ((50, 700), "pet")
-    assert request.colormaps[0] is None
-    red, green, blue = request.colormaps[1][80]  # of PET-Heat
+    options = request.options
+    assert (request.model, options.plane, request.device) == ("laplacian", "coronal", "cpu")
+    assert (options.batch_size, options.mixed_precision) == (4, False)
+    assert options.windows == ((50, 700), "pet")
+    assert options.colormaps[0] is None
+    red, green, blue = options.colormaps[1][80]  # of PET-Heat
     assert red > green > blue
     assert request.metrics == tuple(quality.metric for quality in QUALITIES)
 

@@ -11,13 +11,14 @@ import slicer
 from standins.application import Application, wait_until
 
 import SlicerFusion
-from SlicerFusionLib.choices import Plane, Preset
+from SlicerFusionLib.choices import Preset
 from SlicerFusionLib.display import lookup_table
 from SlicerFusionLib.fusion_logic import FusionLogic, new_worker
 from SlicerFusionLib.parameters import FusionParameters
 from SlicerFusionLib.source import write_sources
 from SlicerFusionLib.widget import FusionPanel
-from volfuse.fusion.pipeline import FusionOptions, FusionPipeline
+from volfuse.fusion.options import FusionOptions
+from volfuse.fusion.pipeline import FusionPipeline
 from volfuse.jobs import FusionWorker
 
 
@@ -64,7 +65,8 @@ def test_fusing_in_the_panel_gives_the_voxels_of_the_pipeline(
 ) -> None:
     parameters = get_parameters()
     parameters.reference, parameters.second = mr, pet = head("MR"), head("PET", 9.0, (20, 24, 10))
-    parameters.preset, parameters.plane, parameters.model = Preset.NUCLEAR_MR, Plane.CORONAL, "lightfusionnet"
+    parameters.preset, parameters.model = Preset.NUCLEAR_MR, "lightfusionnet"
+    parameters.plane = type(parameters.plane)("coronal")
     warm_panel.ui.fuseButton.click()
     wait_until(lambda: not warm_panel.logic.busy)
     table = lookup_table(slicer.mrmlScene.GetNodeByID("vtkMRMLPETProceduralColorNodePET-Heat"))

@@ -1,4 +1,4 @@
-"""Phantom pairs of 48x56 pixels: small enough to run every method, too small for the widest metrics."""
+"""Phantom pairs of 48x56 pixels: small enough to run every model, too small for the widest metrics."""
 
 import json
 from collections.abc import Callable

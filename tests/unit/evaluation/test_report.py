@@ -15,10 +15,10 @@ import torch
 from volfuse.classical import CLASSICAL
 from volfuse.errors import FusionError
 from volfuse.evaluation import runner
-from volfuse.evaluation.methods import Method, Steps
 from volfuse.evaluation.report import evaluate
 from volfuse.evaluation.selection import select
 from volfuse.fusion.pipeline import FusionPipeline
+from volfuse.fusion.steps import Case, Steps
 from volfuse.imaging import read_image
 from volfuse.metrics import METRICS
 from volfuse.models import Model, catalogue
@@ -116,11 +116,11 @@ def test_a_pair_is_prepared_once_for_all_models(
     prepared = []
     prepare = Steps.prepare
     monkeypatch.setattr(
-        Steps, "prepare", lambda self, pair: prepared.append(pair.name) or prepare(self, pair)
+        Steps, "prepare", lambda self, files: prepared.append(files[0].name) or prepare(self, files)
     )
     selection = select(pairs, models=("average", "maximum", "pca"), metrics=["sd"])
-    methods = [Method(model, torch.device("cpu")) for model in selection.models]
-    measurements, _ = runner.plan(selection, methods)
+    pipelines = [FusionPipeline(model.name, "cpu") for model in selection.models]
+    measurements, _ = runner.plan(selection, pipelines)
     values = runner.ValueFile(tmp_path / "values.csv", ["sd"])
     runner.run(measurements, values, lambda _: ["sd"], runner.measure_metrics("reference"))
     assert sorted(prepared) == ["1.png", "2.png", "3.png", "4.png"]
@@ -216,17 +216,17 @@ def test_a_model_that_fails_on_a_pair_takes_the_pair_from_all(
     pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Means over different pairs would not compare."""
-    fuse = Method.fuse
-
-    def fail_once(self: Method, case: dict, num_sources: int) -> torch.Tensor:
-        if self.name == "average" and case["image"].mean() == darkest:
-            raise FusionError("It is broken.")
-        return fuse(self, case, num_sources)
-
+    fuse = Steps.fuse
     selection = select(pairs, models=["average"])
-    steps = Method(selection.models[0], torch.device("cpu")).steps(2)
-    darkest = min(steps.prepare(pair)["image"].mean() for pair in selection.pairs)
-    monkeypatch.setattr(Method, "fuse", fail_once)
+    average = FusionPipeline("average", "cpu")
+    darkest = min(average.steps(2).prepare(pair.sources)["image"].mean() for pair in selection.pairs)
+
+    def fail_once(self: Steps, case: Case) -> torch.Tensor:
+        if type(self._network) is type(average.network) and case["image"].mean() == darkest:
+            raise FusionError("It is broken.")
+        return fuse(self, case)
+
+    monkeypatch.setattr(Steps, "fuse", fail_once)
     page = run(pairs, tmp_path / "report")
     assert "is left out: average failed: It is broken." in page.read_text(encoding="utf-8")
     assert "### pet_mr, 3 pairs" in (page.parent / "summary.md").read_text(encoding="utf-8")

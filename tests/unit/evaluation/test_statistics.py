@@ -55,7 +55,7 @@ NAMES = ("a", "b", "c", "d")
 
 def test_ranks_and_critical_difference_are_those_of_demsar() -> None:
     np.testing.assert_allclose(average_ranks(DEMSAR, True), [3.143, 2.000, 2.893, 1.964], atol=5e-4)
-    assert critical_difference(images=14, methods=4) == pytest.approx(1.25, abs=5e-3)
+    assert critical_difference(images=14, models=4) == pytest.approx(1.25, abs=5e-3)
 
 
 def test_lower_is_better_turns_the_ranks_around() -> None:
@@ -77,7 +77,7 @@ def test_anova_is_fields() -> None:
     assert p == pytest.approx(0.063, abs=0.0005)
 
 
-def test_anova_of_two_methods_is_the_paired_t_test() -> None:
+def test_anova_of_two_models_is_the_paired_t_test() -> None:
     f, p = repeated_measures_anova(FIELD[:, :2])
     t, p_of_t = paired_t(FIELD[:, 0], FIELD[:, 1])
     assert (f, p) == pytest.approx((t**2, p_of_t))
@@ -102,14 +102,14 @@ def test_normality_decides_between_the_two_ways(normal: bool) -> None:
     assert "b" in analysis.indistinguishable("a")
 
 
-def test_two_methods_are_compared_once() -> None:
+def test_two_models_are_compared_once() -> None:
     analysis = analyse(DEMSAR[:, :2], NAMES[:2])
     assert analysis.overall is None and len(analysis.comparisons) == 1
     assert analysis.comparisons[0].adjusted == analysis.comparisons[0].p
 
 
 @pytest.mark.parametrize("values", [np.ones((6, 3)), np.arange(6.0)[:, None].repeat(3, 1)])
-def test_equal_methods_differ_by_nothing(values: np.ndarray) -> None:
+def test_equal_models_differ_by_nothing(values: np.ndarray) -> None:
     analysis = analyse(values, NAMES[:3])
     assert analysis.overall.p == 1
     assert [each.adjusted for each in analysis.comparisons] == [1, 1, 1]

@@ -74,7 +74,7 @@ def test_the_table_of_costs() -> None:
     assert "Multiply-adds, $10^9$" in latex(table) and "scriptsize" not in latex(table)
 
 
-def test_one_pair_has_no_interval_and_methods_that_read_the_same_no_emphasis() -> None:
+def test_one_pair_has_no_interval_and_models_that_read_the_same_no_emphasis() -> None:
     values = TaskValues("t", ("1.png",), ("a", "b"), {"en": np.array([[5.00001, 5.00002]])})
     assert markdown(summary_table(values, [METRICS["en"]])).splitlines()[-1] == "| EN ↑ | 5.000 | 5.000 |"
 

@@ -11,7 +11,8 @@ import torch
 from volfuse.errors import FusionError
 from volfuse.fusion.contributions import WithContributions
 from volfuse.fusion.inferers import FusionInferer
-from volfuse.fusion.pipeline import FusedCase, FusionOptions, FusionPipeline
+from volfuse.fusion.options import FusionOptions
+from volfuse.fusion.pipeline import FusedCase, FusionPipeline
 from volfuse.imaging import OrientSlicesd
 from volfuse.models import bundles
 from volfuse.networks import BlendNet, LightFusionNet
@@ -58,7 +59,7 @@ def test_every_slice_is_what_the_network_says_of_it_alone(
     blendnet: FusionPipeline, mr_file: Path, pet_file: Path, model: str
 ) -> None:
     case = FusionPipeline(model, "cpu").fuse_case([mr_file, pet_file], ASKED)
-    network = FusionPipeline(model, "cpu")._network
+    network = FusionPipeline(model, "cpu").network
     slices = read_slices(case)
     for index in (0, 20, slices.shape[-1] - 1):
         with torch.no_grad():

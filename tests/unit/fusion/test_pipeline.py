@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import matplotlib
 import nibabel
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from monai.transforms import Orientation
 
 from tests.conftest import grid
 from volfuse.errors import FusionCancelled, FusionError
-from volfuse.fusion.pipeline import FusionOptions, FusionPipeline, plain_errors
+from volfuse.fusion.options import FusionOptions
+from volfuse.fusion.pipeline import FusionPipeline
+from volfuse.fusion.steps import plain_errors
 from volfuse.imaging import read_image, write_image
-from volfuse.models import find
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +86,31 @@ def test_a_colour_map_gives_a_colour_volume(pipeline: FusionPipeline, mr_file: P
     assert (grey[0].int() - pipeline.fuse([mr_file, pet_file])[0].int()).abs().max() <= 2
 
 
+def test_one_colour_map_is_that_of_the_last_source_and_none_is_grey(
+    pipeline: FusionPipeline, mr_file: Path, pet_file: Path
+) -> None:
+    files = [mr_file, pet_file]
+    expected = pipeline.fuse(files, FusionOptions(colormaps=[None, "hot"]))
+    assert torch.equal(pipeline.fuse(files, FusionOptions(colormaps="hot")), expected)
+    assert torch.equal(pipeline.fuse(files, FusionOptions(colormaps=["none", "hot"])), expected)
+    table = matplotlib.colormaps["hot"](np.arange(256) / 255)[:, :3]
+    assert torch.equal(pipeline.fuse(files, FusionOptions(colormaps=[None, table])), expected)
+
+
+def test_sources_and_fused_image_are_seen_alike(
+    pipeline: FusionPipeline, mr_file: Path, pet_file: Path
+) -> None:
+    """An image fused with itself in its colours looks as it does alone."""
+    steps = FusionPipeline("maximum", "cpu").steps(
+        2, FusionOptions(colormaps=["hot", "hot"], plane="coronal")
+    )
+    first, second = steps.shown([mr_file, mr_file])
+    case = steps.prepare([mr_file, mr_file])
+    seen = steps.seen(steps.restore(case, steps.fuse(case)))
+    assert torch.equal(first, second) and first.shape == seen.shape == (3, *case["image"].shape[1:])
+    torch.testing.assert_close(seen.as_tensor(), first, rtol=0, atol=1.1 / 255)
+
+
 @pytest.mark.parametrize("plane", ["coronal", "sagittal"])
 def test_other_planes_fuse_other_slices(
     pipeline: FusionPipeline, mr_file: Path, pet_file: Path, plane: str
@@ -114,9 +141,9 @@ def test_a_case_holds_the_luminance_before_and_after_the_network(
 
 @pytest.mark.parametrize("wanted", [True, False])
 def test_mixed_precision_reaches_networks_and_spares_classical_rules(wanted: bool) -> None:
-    values = FusionOptions(mixed_precision=wanted).config_values(2)
+    options = FusionOptions(mixed_precision=wanted)
     used = {
-        name: find(name).parser(**values).get_parsed_content("inferer").mixed_precision
+        name: FusionPipeline(name, "cpu").steps(2, options).inferer.mixed_precision
         for name in ("lightfusionnet", "laplacian")
     }
     assert used == {"lightfusionnet": wanted, "laplacian": False}
@@ -159,9 +186,8 @@ def test_one_slice_odd_sizes_and_tiny_volumes(
         ({"windows": "brain"}, "'brain' is no intensity window"),
         ({"windows": ["auto"] * 3}, "2 sources need one window or one each, not 3."),
         ({"colormaps": ["hoot", None]}, "There is no colour map 'hoot'"),
-        ({"colormaps": ["hot"]}, r"2 sources need as many colour maps \(or none\), not 1."),
-        ({"plane": "oblique"}, "'oblique' is no slice plane"),
-        ({"batch_size": 0}, "The batch size must be 1 or more, not 0."),
+        ({"colormaps": ["hot"] * 3}, r"2 sources need as many colour maps \(or none\), not 3."),
+        ({"windows": []}, "2 sources need one window or one each, not 0."),
     ],
 )
 def test_wrong_options_are_refused(
@@ -189,14 +215,14 @@ def test_text_of_a_user_is_never_evaluated(pipeline: FusionPipeline, tmp_path: P
     """Strings that start with $ are code in a MONAI configuration, whatever entry they stand in."""
     marker = tmp_path / "executed"
     code = f"$open({str(marker)!r}, 'w')"
-    for sources, options in (
-        ([mr_file, code], FusionOptions()),
-        ([mr_file, mr_file], FusionOptions(windows=code)),
-        ([mr_file, mr_file], FusionOptions(colormaps=[None, code])),
-        ([mr_file, mr_file], FusionOptions(plane=code)),
+    for second, options in (
+        (code, {}),
+        (mr_file, {"windows": code}),
+        (mr_file, {"colormaps": [None, code]}),
+        (mr_file, {"plane": code}),
     ):
         with pytest.raises(FusionError):
-            pipeline.fuse(sources, options)
+            pipeline.fuse([mr_file, second], FusionOptions(**options))
     assert not marker.exists()
 
 

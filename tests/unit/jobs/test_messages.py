@@ -3,17 +3,20 @@ import json
 import pytest
 
 from volfuse.errors import FusionError
+from volfuse.fusion.options import FusionOptions
 from volfuse.jobs import FusionRequest, JobEvent
 
 REQUEST = FusionRequest(
     sources=("mr.nrrd", "pet.nrrd"),
     output="fused.nii",
     model="pca",
-    windows=("mr", (0.0, 200.5)),
-    colormaps=(None, tuple((n, n, 255) for n in range(256))),
-    batch_size=4,
+    options=FusionOptions(
+        windows=("mr", (0.0, 200.5)),
+        colormaps=(None, tuple((n, n, 255) for n in range(256))),
+        batch_size=4,
+        contributions=True,
+    ),
     metrics=("ssim",),
-    contributions=True,
 )
 
 
@@ -29,17 +32,9 @@ def test_a_request_survives_json() -> None:
         ("sources", ["a", 1], r"a list of file names, not \('a', 1\)."),
         ("output", None, "a file name, not None."),
         ("model", "", "the name of a model, not ''."),
-        ("windows", ["mr", [1]], r"nothing or a list of window names and \(low, high\) pairs, not"),
-        ("windows", [[0, float("nan")]], r"nothing or a list of window names and \(low, high\) pairs, not"),
-        ("colormaps", [[[0, 0, 0]] * 255], "nothing or a list of colour map names, tables of 256 RGB rows"),
-        ("colormaps", [[[0, 0]] * 256], "nothing or a list of colour map names, tables of 256 RGB rows"),
-        ("plane", 3, "the name of a slice plane, not 3."),
-        ("batch_size", True, "nothing or a whole number, not True."),
-        ("batch_size", 2.0, "nothing or a whole number, not 2.0."),
-        ("mixed_precision", "yes", "true or false, not 'yes'."),
+        ("options", ["axial"], r"options by name, not \['axial'\]."),
         ("device", 0, "the name of a device, not 0."),
         ("metrics", "ssim", "a list of metric names, not 'ssim'."),
-        ("contributions", 1, "true or false, not 1."),
     ],
 )
 def test_values_of_a_wrong_type_are_named(entry: str, value: object, expected: str) -> None:
@@ -50,6 +45,8 @@ def test_values_of_a_wrong_type_are_named(entry: str, value: object, expected: s
 def test_unknown_and_missing_entries_are_named() -> None:
     with pytest.raises(FusionError, match=r"^A fusion request has no entry 'maps'; use sources, output, mo"):
         FusionRequest.from_json(REQUEST.to_json() | {"maps": True})
+    with pytest.raises(FusionError, match=r"^There is no option 'maps'; use windows, colormaps, plane"):
+        FusionRequest.from_json(REQUEST.to_json() | {"options": {"maps": True}})
     with pytest.raises(FusionError, match=r"^The fusion request lacks 'model', the name of a model\.$"):
         FusionRequest.from_json({"sources": ["a", "b"], "output": "c"})
 

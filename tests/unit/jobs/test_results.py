@@ -9,8 +9,9 @@ import torch
 
 from tests.conftest import write_array
 from tests.unit.jobs.conftest import events_until, last_event
-from volfuse.fusion.pipeline import FusionOptions, FusionPipeline
-from volfuse.imaging import Limit, Window, read_image
+from volfuse.fusion.options import FusionOptions
+from volfuse.fusion.pipeline import FusionPipeline
+from volfuse.imaging import read_image
 from volfuse.jobs import FusionRequest, FusionWorker
 from volfuse.metrics import METRICS
 from volfuse.models import bundles
@@ -23,16 +24,12 @@ def test_a_job_gives_the_voxels_of_the_pipeline(
     request = quick(
         warm,
         model="lightfusionnet",
-        windows=("mr", (10, 180.5)),
-        colormaps=(None, table),
-        plane="coronal",
-        batch_size=5,
+        options=FusionOptions(["mr", (10, 180.5)], [None, table], "coronal", 5),
         device="cpu",
     )
     job = warm.submit(request)
     events = events_until(warm)
-    options = FusionOptions(["mr", Window(Limit(10), Limit(180.5))], [None, table], "coronal", 5)
-    expected = FusionPipeline("lightfusionnet", "cpu").fuse(request.sources, options)
+    expected = FusionPipeline("lightfusionnet", "cpu").fuse(request.sources, request.options)
     assert {event.job for event in events} == {job}
     assert [event.kind for event in events] == ["started", *["progress"] * 10, "finished"]
     result = events[-1].result
@@ -64,7 +61,7 @@ def test_progress_counts_slices_and_the_time_left(
 def test_contributions_are_written_in_grey_levels_that_add_up_to_the_fused_volume(
     warm: FusionWorker, quick: Callable[..., FusionRequest]
 ) -> None:
-    request = quick(warm, model="lightfusionnet", contributions=True)
+    request = quick(warm, model="lightfusionnet", options=FusionOptions(contributions=True))
     result = last_event(warm, request).result
     assert result["contributions"] == [str(file) for file in request.contribution_files[:2]]
     first, second = (read_image(file) for file in result["contributions"])

@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.jobs.conftest import events_until, last_event
 from volfuse.errors import FusionError
+from volfuse.fusion.options import FusionOptions
 from volfuse.jobs import FusionRequest, FusionWorker
 
 
@@ -15,12 +16,11 @@ from volfuse.jobs import FusionRequest, FusionWorker
     [
         ({"model": "nonet"}, "There is no model 'nonet'; choose from: "),
         ({"sources": ("no.nrrd", "no.nrrd")}, "no.nrrd does not exist; check the path."),
-        ({"windows": ("brain",)}, "'brain' is no intensity window; use one of "),
+        ({"options": FusionOptions(windows="brain")}, "'brain' is no intensity window; use one of "),
         (
-            {"windows": ((3, 2),)},
+            {"options": FusionOptions(windows=[(3, 2)])},
             "mr.nii.gz has no contrast between the limits of its window (3 to 2); choose another window.",
         ),
-        ({"plane": "oblique"}, "'oblique' is no slice plane; use axial, coronal, sagittal."),
         ({"metrics": ("psnr",)}, "There is no metric 'psnr'; choose from: en, sd, "),
         ({"device": "cuda:99"}, "The device 'cuda:99' is not available here; use 'auto' or 'cpu'."),
     ],

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from volfuse.imaging import slices_with_content
 from volfuse.metrics import METRICS
 from volfuse.numerics.sobel import sobel
 from volfuse.numerics.ssim import ssim
@@ -16,25 +17,9 @@ MOST_SLICES = 16
 """Slices of a case that are looked at: scoring a folder must not take longer than fusing it."""
 
 
-def telling_slices(sources: Tensor, most: int = MOST_SLICES) -> list[int]:
-    """Choose slices, evenly spaced, in which every source shows something.
-
-    Args:
-        sources: (N, H, W, D), values 0..1.
-        most: how many at most.
-
-    Returns:
-        Slice numbers in order; every slice counts if none shows all sources.
-    """
-    voxels = sources.flatten(1, 2)
-    shown = (voxels.amax(1) > voxels.amin(1)).all(0).nonzero().flatten().tolist() or range(sources.shape[-1])
-    count = min(most, len(shown))
-    return [shown[(2 * number + 1) * len(shown) // (2 * count)] for number in range(count)]
-
-
-def slices_of(volume: Tensor, numbers: Sequence[int]) -> Tensor:
-    """Return slices of (C, H, W, D) as a batch (B, C, H, W)."""
-    return volume[..., list(numbers)].movedim(-1, 0)
+def scored_slices(sources: Tensor) -> list[int]:
+    """Return the slices that are looked at: some in which every source shows something, or any if there are none."""
+    return slices_with_content(sources, MOST_SLICES) or list(range(min(MOST_SLICES, sources.shape[-1])))
 
 
 def quality(fused: Tensor, sources: Tensor) -> float:

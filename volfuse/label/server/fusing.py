@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, Response
 
-from volfuse.fusion.pipeline import FusionOptions
+from volfuse.fusion.options import FusionOptions
 from volfuse.label.server.answers import application, read, send_file
 from volfuse.label.server.parameters import BatchParameters, InferParameters, Name
 from volfuse.label.server.sessions import SessionId
@@ -33,9 +33,7 @@ def infer(
         raise HTTPException(422, "Name either an image or a session_id.")
     work: dict[str, Any] = {
         "model": model,
-        "options": FusionOptions(
-            windows=parameters.windows, colormaps=parameters.colormaps, plane=parameters.plane
-        ),
+        "options": FusionOptions(**parameters.model_dump(exclude={"result_extension"})),
         "result_extension": parameters.result_extension,
     }
     if image is not None:

@@ -5,8 +5,9 @@ A field that is not listed is refused, so nothing can reach a file name, a confi
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
+from volfuse.fusion.options import Option, listed
 from volfuse.label.activelearning.finetuning import FineTuning
 from volfuse.label.cases import NAME
 
@@ -14,6 +15,8 @@ Name = Annotated[str, Field(pattern=rf"^{NAME}$", max_length=100)]
 """The name of a case, a model, a strategy or a tag."""
 Words = Annotated[str, Field(max_length=2000)]
 ReaderName = Annotated[str, Field(max_length=100)]
+SOURCES = 2
+"""How many scans a case has, and a session."""
 
 _STOCK_FIELDS = {
     "client_id",
@@ -51,15 +54,29 @@ class Parameters(BaseModel):
         }
 
 
-class InferParameters(Parameters):
-    """The options of ``volfuse fuse``."""
+class ResultParameters(Parameters):
+    """How a fused image is sent."""
 
-    windows: list[Annotated[str, Field(max_length=40)]] = Field(["auto"], min_length=1, max_length=2)
-    colormaps: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,40}$")] | None] | None = Field(
-        None, min_length=2, max_length=2
-    )
-    plane: Literal["axial", "coronal", "sagittal"] = "axial"
     result_extension: Literal[".nii.gz", ".nrrd", ".mha"] = ".nii.gz"
+
+
+def _schema(option: Option) -> tuple[Any, Any]:
+    """Return type and default of an option: what strangers may send of it."""
+    if option.per_source:
+        text = Annotated[str, Field(pattern=f"^{option.per_source.text}$")]
+        entry = text | None if option.per_source.is_valid(None) else text
+        return list[entry], Field(list(option.default), max_length=SOURCES, description=option.words)  # type: ignore[valid-type]
+    least, greatest = option.bounds or (None, None)
+    return option.kind, Field(option.default, ge=least, le=greatest, description=option.words)
+
+
+_OPTIONS: dict[str, Any] = {each.name: _schema(each) for each in listed("server")}
+InferParameters: type[ResultParameters] = create_model(
+    "InferParameters",
+    __base__=ResultParameters,
+    __doc__="How an image is fused and sent.",
+    **_OPTIONS,
+)
 
 
 class SampleParameters(Parameters):

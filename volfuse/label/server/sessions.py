@@ -11,12 +11,12 @@ from fastapi import APIRouter, File, HTTPException, Request, UploadFile
 from pydantic import Field
 
 from volfuse.label.server.answers import keep_upload
+from volfuse.label.server.parameters import SOURCES
 from volfuse.storage import write_whole
 
 SECONDS = 3600
 """How long a session is kept after it was last used."""
 _MOST = 50
-_FILES = 2
 
 SessionId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
@@ -40,7 +40,7 @@ class Sessions:
             HTTPException: if there are not two, or too many sessions are open.
         """
         self.remove_expired()
-        if len(uploads) != _FILES:
+        if len(uploads) != SOURCES:
             raise HTTPException(422, f"A session is two scans, the reference first; {len(uploads)} came.")
         if self._folder.is_dir() and len(list(self._folder.iterdir())) >= _MOST:
             raise HTTPException(429, "Too many sessions are open; end some.")

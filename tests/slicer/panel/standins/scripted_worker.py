@@ -54,7 +54,7 @@ class ScriptedWorker:
             for part, file in zip(
                 (levels * 0.75, levels * 0.5, levels * -0.25), request.contribution_files, strict=True
             )
-            if request.contributions
+            if request.options.contributions
         ]
         self.say(
             "finished",

@@ -1,21 +1,14 @@
 import pytest
 import torch
 
-from volfuse.label.activelearning.scores import appearance, disagreement, quality, slices_of, telling_slices
+from volfuse.label.activelearning.scores import appearance, disagreement, quality, scored_slices
 
 
-def test_slices_are_spread_over_those_in_which_every_source_shows_something() -> None:
-    sources = torch.zeros(2, 4, 4, 10)
-    sources[:, 0, 0, 2:8] = 1  # both show something in slices 2 to 7
-    sources[0, 0, 0, 9] = 1
-    assert telling_slices(sources) == [2, 3, 4, 5, 6, 7]
-    assert telling_slices(sources, most=3) == [3, 5, 7]
-    assert telling_slices(torch.zeros(2, 4, 4, 3)) == [0, 1, 2]
-
-
-def test_slices_become_a_batch() -> None:
-    volume = torch.arange(24.0).reshape(1, 2, 3, 4)
-    assert torch.equal(slices_of(volume, [3, 1])[0, 0], volume[0, ..., 3])
+def test_slices_without_content_are_scored_only_where_there_are_no_others() -> None:
+    sources = torch.zeros(2, 4, 4, 40)
+    assert scored_slices(sources) == list(range(16))
+    sources[:, 0, 0, 2:8] = 1
+    assert scored_slices(sources) == [2, 3, 4, 5, 6, 7]
 
 
 def test_models_that_agree_have_no_disagreement_and_noise_makes_more() -> None:
