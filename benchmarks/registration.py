@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def report(number: int, pair: DisplacedPair) -> None:
-    """Register one pair and print its row; likeness is that after rigid and affine."""
+    """Register one pair and print its row; the similarity is that after rigid and affine."""
     reference, second = luminance(pair.reference), luminance(pair.second)
     start = processor_time()
     linear = align(reference, second, ["rigid", "affine"])

@@ -56,6 +56,15 @@ def test_pictures_survive_the_round_trip(tmp_path: Path, suffix: str, channels: 
     torch.testing.assert_close(read.as_tensor(), written.as_tensor().float(), rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_plane_with_a_position_in_space_survives_the_round_trip(tmp_path: Path, channels: int) -> None:
+    written = image(channels, (5, 6, 1))
+    written.meta["dimension"] = 2
+    read = read_image(write_image(written, tmp_path / "plane.nii.gz"))
+    assert read.meta["dimension"] == 2 and read.meta["has_geometry"]
+    torch.testing.assert_close(read.as_tensor(), written.as_tensor().float(), rtol=0, atol=0)
+
+
 def test_an_alpha_channel_is_dropped(tmp_path: Path) -> None:
     stored = np.random.default_rng(0).integers(0, 256, (6, 5, 4), dtype=np.uint8)
     sitk.WriteImage(sitk.GetImageFromArray(stored, isVector=True), str(tmp_path / "rgba.png"))
