@@ -1,6 +1,6 @@
 """How images lie in files: NIfTI through nibabel, every other format through SimpleITK.
 
-ITK reads a truncated NIfTI file without a word and turns NaN in it into 0, so NIfTI takes the other way.
+ITK reads a truncated NIfTI file without an error and turns NaN in it into 0; nibabel does neither.
 MONAI's ITKReader needs the ``itk`` wheels, which 3D Slicer does not carry; SimpleITK is part of Slicer.
 """
 
