@@ -1,12 +1,13 @@
 """How fused volumes hold up where image pairs say nothing: between slices, between planes, and at a tumour.
 
-    python benchmarks/volumes.py --data VOLUMES --models blendnet lightfusionnet maximum laplacian guided_filter
+    python benchmarks/volumes.py --data VOLUMES --models blendnet lightfusionnet maximum laplacian -o results
 
 VOLUMES holds ``registered_t1_t1c_t2_flair/{t1n,t2w}.nii.gz`` and ``flair_t1c_tumour/PATIENT/{flair,t1c,tumour,
-brainmask}.nii.gz``.
+brainmask}.nii.gz``. Written are ``volumes.csv`` and ``tumours.csv``.
 """
 
 import argparse
+import csv
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -23,22 +24,28 @@ from volfuse.imaging import PLANES
 from volfuse.metrics import METRICS
 
 QUALITY = ("qabf", "scd", "mef_ssim", "nabf", "vif", "ssim")
+VOLUME_COLUMNS = ("model", *QUALITY, "change by voxel", "change by volume", "planes dB")
+TUMOUR_COLUMNS = (
+    *("model", "patient", *QUALITY),
+    *("contrast FLAIR", "contrast T1c", "contrast fused", "contrast kept"),
+)
 SLICES_MEASURED = 24
 
 
 def main() -> None:
-    """Print one Markdown table per question, a row per model."""
+    """Write one CSV per question, a row per model (and patient)."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--models", nargs="+", default=("blendnet", "maximum", "laplacian", "guided_filter"))
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the CSVs")
     arguments = parser.parse_args()
     t1_t2 = [arguments.data / "registered_t1_t1c_t2_flair" / f"{name}.nii.gz" for name in ("t1n", "t2w")]
     patients = sorted((arguments.data / "flair_t1c_tumour").iterdir())
     flair_t1c = [[patient / "flair.nii.gz", patient / "t1c.nii.gz"] for patient in patients]
 
-    rows: dict[str, list[list[str]]] = {"volumes": [], "tumour": []}
+    rows: dict[str, list[Sequence[str]]] = {"volumes": [VOLUME_COLUMNS], "tumours": [TUMOUR_COLUMNS]}
     for model in arguments.models:
         pipeline = FusionPipeline(model)
         planes = {plane: pipeline.fuse_case(t1_t2, FusionOptions(plane=plane)) for plane in PLANES}
@@ -51,10 +58,12 @@ def main() -> None:
             label, brain = (axial_mask(patient / f"{name}.nii.gz") for name in ("tumour", "brainmask"))
             values = [contrast(volume, label, brain) for volume in (*case.sources, case.fused[0])]
             shares = [f"{value:.2f}" for value in (*values, values[-1] / max(values[:-1]))]
-            rows["tumour"].append([model, patient.name, *quality(case), *shares])
+            rows["tumours"].append([model, patient.name, *quality(case), *shares])
 
-    print_table(["T1-T2", *QUALITY, "slice change by voxel", "by volume", "planes PSNR dB"], rows["volumes"])
-    print_table(["FLAIR-T1c", "patient", *QUALITY, "FLAIR", "T1c", "fused", "share"], rows["tumour"])
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    for name, lines in rows.items():
+        with (arguments.output / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows(lines)
 
 
 def quality(case: FusedCase) -> list[str]:
@@ -68,8 +77,8 @@ def quality(case: FusedCase) -> list[str]:
 def slice_changes(case: FusedCase) -> tuple[float, float]:
     """Mean absolute difference of neighbouring fused slices, as a share of the sources'.
 
-    First as a share of the larger change of the sources at each voxel (the maximum of the sources can never exceed 1),
-    then as a share of the source that changes more on average: there, changes only in the other one count as flicker.
+    First of the larger of the sources' changes at each voxel (the maximum of the sources can never exceed 1), then
+    of the source that changes more on the whole: there, changes only in the other one count as flicker.
     """
     change = (case.fused[0, ..., 1:] - case.fused[0, ..., :-1]).abs()
     source_changes = (case.sources[..., 1:] - case.sources[..., :-1]).abs()
@@ -93,13 +102,6 @@ def axial_mask(path: Path) -> Tensor:
     """Where a label map is not 0, (H, W, D) as the axial slices of a fused case lie."""
     labels = LoadImage(ensure_channel_first=True)(path)
     return Orientation(PLANES["axial"], labels=None)(labels).as_tensor()[0] > 0
-
-
-def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a Markdown table."""
-    for row in (header, ["---"] * len(header), *rows):
-        print("|", " | ".join(row), "|")
-    print()
 
 
 if __name__ == "__main__":

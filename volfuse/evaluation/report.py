@@ -18,6 +18,7 @@ from volfuse.evaluation.figure_lesions import draw_lesions_kept
 from volfuse.evaluation.figure_ranks import draw_ranks
 from volfuse.evaluation.lesion_run import run_lesions
 from volfuse.evaluation.lesion_summary import lesion_table, summary_csv
+from volfuse.evaluation.means import means_csv
 from volfuse.evaluation.page import LesionSection, Picture, Report, render
 from volfuse.evaluation.results import TaskValues, collect
 from volfuse.evaluation.runner import Measurement, measure_metrics, plan, run
@@ -81,6 +82,8 @@ def evaluate(
     analyses = {task.task: analyse_task(task, selection.metrics) for task in tasks}
     for task in tasks:
         notes += shortcomings(task, selection.metrics)
+    means = means_csv(tasks, selection.metrics, selection.split, selection.convention)
+    write_whole(output / "means.csv", means)
     every_table = [*tables, kept.table] if kept else tables
     write_whole(output / "summary.md", _summary(selection, every_table, notes))
     write_whole(

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from volfuse.models import Model, catalogue
 MODELS = ("lightfusionnet", "average", "maximum")
 CHEAP = ("en", "sd", "qabf", "ms_ssim")  # the last is not defined on images this small
 FILES = {
-    "values.csv", "summary.md", "summary.tex", "statistics.csv", "index.html", "figure_grid.png",
+    "values.csv", "means.csv", "summary.md", "summary.tex", "statistics.csv", "index.html", "figure_grid.png",
     "critical_difference.png",
 }  # fmt: skip
 
@@ -99,6 +100,27 @@ def test_values_are_those_of_the_fused_file(make_pairs: Callable[..., Path], tmp
         for name in ("qabf", "mi", "scd"):
             expected = METRICS[name](fused[None, None], sources).item()
             assert float(row[name]) == pytest.approx(expected, rel=1e-5), (row["model"], name)
+
+
+def test_means_are_those_of_the_values(pairs: Path, tmp_path: Path) -> None:
+    run(pairs, tmp_path / "report")
+    values = rows(tmp_path / "report")
+    with (tmp_path / "report" / "means.csv").open(newline="") as file:
+        means = list(csv.DictReader(file))
+    tasks = {row["task"] for row in values}
+    defined = [name for name in CHEAP if name != "ms_ssim"]
+    assert {(row["task"], row["model"], row["metric"]) for row in means} == set(
+        product(tasks, MODELS, defined)
+    )
+    for row in means:
+        own = [
+            float(each[row["metric"]])
+            for each in values
+            if (each["task"], each["model"]) == (row["task"], row["model"])
+        ]
+        assert (row["split"], row["convention"], int(row["pairs"])) == ("test", "reference", len(own))
+        assert float(row["mean"]) == pytest.approx(np.mean(own), rel=1e-5)
+        assert min(own) <= float(row["low"]) <= float(row["mean"]) <= float(row["high"]) <= max(own)
 
 
 def test_a_colour_source_is_measured_by_its_luminance(pairs: Path, tmp_path: Path) -> None:
