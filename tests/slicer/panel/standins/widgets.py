@@ -6,6 +6,9 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from .pythonqt import FLAVOURED
 
+_TITLE_HEIGHT = 26
+_NO_LIMIT = 16777215  # QWIDGETSIZE_MAX
+
 QWidget, QComboBox, QPushButton = (FLAVOURED[name] for name in ("QWidget", "QComboBox", "QPushButton"))
 
 
@@ -117,17 +120,25 @@ class ctkCollapsibleButton(QWidget):  # noqa: N801
         self._title = QPushButton(self)
         self._title.setStyleSheet("text-align: left; padding: 4px; font-weight: bold;")
         self._collapsed = False
-        self.setContentsMargins(0, 30, 0, 0)
+        self._folded: list[QWidget] = []  # what was visible before
+        self.setContentsMargins(0, _TITLE_HEIGHT, 0, 0)
 
     def _set_text(self, text: str) -> None:
         self._title.setText(("▸ " if self._collapsed else "▾ ") + text)
 
     def _set_collapsed(self, collapsed: bool) -> None:
+        if collapsed == self._collapsed:
+            return
         self._collapsed = collapsed
         self._set_text(self._title.text[2:])
-        for child in self.children():
-            if child.isWidgetType() and child is not self._title:
-                child.setVisible(not collapsed)
+        if collapsed:
+            for child in self.children():
+                self._fold(child)
+        else:
+            for child in self._folded:
+                child.setVisible(True)
+            self._folded.clear()
+        self.setMaximumHeight(_TITLE_HEIGHT if collapsed else _NO_LIMIT)
         self.contentsCollapsed.emit(collapsed)
 
     text = Property(str, lambda self: self._title.text[2:], _set_text)
@@ -136,15 +147,20 @@ class ctkCollapsibleButton(QWidget):  # noqa: N801
     def setCollapsed(self, collapsed: bool) -> None:  # noqa: N802
         self.collapsed = collapsed
 
+    def _fold(self, child: object) -> None:
+        if child.isWidgetType() and child is not self._title and not child.isHidden():
+            child.setVisible(False)
+            self._folded.append(child)
+
     def childEvent(self, event: object) -> None:  # noqa: N802
         """Fold also what is added after ``collapsed`` was set, as the order in a ``.ui`` file wants it."""
         super().childEvent(event)
-        if self.__dict__.get("_collapsed") and event.added() and event.child().isWidgetType():
-            event.child().setVisible(False)
+        if self.__dict__.get("_collapsed") and event.added():
+            self._fold(event.child())
 
     def resizeEvent(self, event: object) -> None:  # noqa: N802
         super().resizeEvent(event)
-        self._title.setGeometry(0, 0, event.size().width(), 26)
+        self._title.setGeometry(0, 0, event.size().width(), _TITLE_HEIGHT)
 
 
 class ctkSliderWidget(QWidget):  # noqa: N801
