@@ -52,7 +52,7 @@ def plain_tensor(images: Tensor) -> Tensor:
 
 
 def is_published(convention: str) -> bool:
-    """Return whether a convention is the papers' arithmetic.
+    """Whether the papers' arithmetic is asked for.
 
     Raises:
         ValueError: the convention is neither ``"reference"`` nor ``"published"``.

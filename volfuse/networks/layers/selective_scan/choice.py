@@ -1,4 +1,4 @@
-"""The public function, and which backend it chooses."""
+"""The one function behind which all backends stand, and which backend it chooses."""
 
 import logging
 from collections.abc import Callable

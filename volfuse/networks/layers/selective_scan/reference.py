@@ -1,4 +1,4 @@
-"""The selective scan, written as its equation."""
+"""The selective scan as its equation says it."""
 
 import torch
 from torch import Tensor
