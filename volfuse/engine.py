@@ -139,7 +139,8 @@ def report_handlers(
     """
     return [
         StatsHandler(iteration_log=False, output_transform=lambda _: None),
-        CheckpointLoader(str(weights), {"model": network}, map_location=device),  # type: ignore[arg-type] # any
+        # It names a dict, and hands to torch.load, which takes a device, whatever it is.
+        CheckpointLoader(str(weights), {"model": network}, map_location=device),  # type: ignore[arg-type]
         MetricsSaver(
             str(report_dir),
             metric_details="*",

@@ -13,7 +13,7 @@ SLOW = {"torch", "monai", "numpy", "matplotlib", "SimpleITK"}
 def run(*arguments: str) -> tuple[subprocess.CompletedProcess[str], set[str]]:
     """Run a command; returns it with the modules that it imported."""
     command = [sys.executable, "-X", "importtime", "-m", "volfuse", *arguments]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    done = subprocess.run(command, check=False, capture_output=True, encoding="utf-8")
     lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
     return done, {line.rpartition("|")[2].strip() for line in lines}
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any, Literal, get_args, get_type_hints
 
+from volfuse.choices import Colormap, Plane, WindowChoice
 from volfuse.errors import FusionError
 
 FrontEnd = Literal["command", "server", "panel"]
-Table = Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class FusionOptions:
             colour maps is seen when images are fused.
     """
 
-    windows: str | Sequence[str | tuple[float, float]] = option(
+    windows: str | Sequence[WindowChoice] = option(
         ("auto",),
         "Intensity windows",
         "Intensity window, once for all images or once for each: auto, ct-brain, ct-bone, ct-soft-tissue, mr, pet, "
@@ -158,14 +158,14 @@ class FusionOptions:
         front_ends=("command", "server"),
         per_source=_WINDOWS,
     )
-    colormaps: str | Sequence[str | Table | None] = option(
+    colormaps: str | Sequence[Colormap | None] = option(
         (),
         "Colour maps",
         "Colour map (matplotlib name): once for the last image, or once for each with 'none' for grey.",
         front_ends=("command", "server"),
         per_source=_COLORMAPS,
     )
-    plane: Literal["axial", "coronal", "sagittal"] = option(
+    plane: Plane = option(  # noqa: RUF009 - as the others, but Plane hides that it is a Literal
         "axial", "Slice direction", "Volumes are fused slice by slice in this direction."
     )
     batch_size: int = option(

@@ -60,6 +60,7 @@ class Steps:
             FusionError: if the network returns values that are not finite, or memory runs out.
             FusionCancelled: when whoever asked for the steps wants them no more.
         """
+        # torch's annotations forget that an indexed MetaTensor is one; see also FusionPipeline.fuse_case.
         return cast(MetaTensor, self.infer(case["image"][None])[0])
 
     def infer(self, sources: Tensor) -> Tensor:

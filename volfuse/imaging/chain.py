@@ -7,21 +7,21 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from monai.transforms import Compose, EnsureTyped, SelectItemsd, SqueezeDimd, Transform
 
+from volfuse.choices import Colormap, Plane
 from volfuse.imaging.files import LoadSourcesd, SaveFusedd
 from volfuse.imaging.grid import MatchReferenced, OrientSlicesd, RestoreGridd
-from volfuse.imaging.luminance import Colormap, RestoreColord, SplitLuminanced
-from volfuse.imaging.windows import ApplyWindowsd, Window, WindowChoice
-
-Windows = Window | str | Sequence[Window | WindowChoice | None]
+from volfuse.imaging.luminance import RestoreColord, SplitLuminanced
+from volfuse.imaging.windows import ApplyWindowsd, Windows
 
 
 def preprocessing(
     sources: Sequence[str],
-    plane: str = "axial",
+    plane: Plane = "axial",
     windows: Windows = "auto",
-    colormaps: Sequence[Colormap | None] | None = None,
+    colormaps: Sequence[Colormap | np.ndarray | None] | None = None,
 ) -> Compose:
     """Return the way from files to what a network sees.
 
@@ -51,9 +51,9 @@ def preprocessing(
 
 def slice_transforms(
     sources: Sequence[str],
-    plane: str = "axial",
+    plane: Plane = "axial",
     windows: Windows = "auto",
-    colormaps: Sequence[Colormap | None] | None = None,
+    colormaps: Sequence[Colormap | np.ndarray | None] | None = None,
 ) -> list[Transform]:
     """Return the steps of :func:`preprocessing`, and then those that leave what training needs of one slice.
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from volfuse.choices import Colormap
 from volfuse.errors import FusionError
 
 # ITU-R BT.601 luma weights in the full-range form of JPEG (JFIF 1.02): Y 0..1, Cb and Cr centred on 0.
@@ -40,7 +41,7 @@ def ycbcr_to_rgb(ycbcr: Tensor) -> Tensor:
     return torch.stack([red, green, blue]).clamp_(0, 1)
 
 
-def color_table(colormap: str | Sequence[Sequence[float]] | np.ndarray) -> Tensor:
+def color_table(colormap: Colormap | np.ndarray) -> Tensor:
     """Return a lookup table (256, 3) of RGB values 0..1.
 
     Args:

@@ -17,11 +17,12 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform, Orientation, ResampleToMatch
 from torch import Tensor
 
+from volfuse.choices import Plane
 from volfuse.errors import FusionError
 from volfuse.imaging.files import source_name
 
 # Rows, columns and slices as the image is read: axial slices from above the feet, patient's right at the left.
-PLANES: Mapping[str, str] = {"axial": "PLS", "coronal": "ILP", "sagittal": "IPL"}
+PLANES: Mapping[Plane, str] = {"axial": "PLS", "coronal": "ILP", "sagittal": "IPL"}
 
 _logger = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class OrientSlicesd(MapTransform):
         FusionError: for another plane.
     """
 
-    def __init__(self, keys: KeysCollection, plane: str = "axial") -> None:
+    def __init__(self, keys: KeysCollection, plane: Plane = "axial") -> None:
         super().__init__(keys)
         if plane not in PLANES:
             raise FusionError(f"'{plane}' is no slice plane; use {', '.join(PLANES)}.")

@@ -10,12 +10,12 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 from torch import Tensor
 
+from volfuse.choices import Colormap
 from volfuse.errors import FusionError
 from volfuse.imaging.color import apply_table, color_table, combine_colors, rgb_to_ycbcr, ycbcr_to_rgb
 from volfuse.imaging.files import source_name
 from volfuse.imaging.gamut import recolor
 
-Colormap = str | Sequence[Sequence[float]] | np.ndarray
 Color = Literal["gamut", "published"]
 
 
@@ -51,7 +51,9 @@ class SplitLuminanced(MapTransform):
         FusionError: if the number of colour maps is wrong, or one is given for a colour source.
     """
 
-    def __init__(self, keys: KeysCollection, colormaps: Sequence[Colormap | None] | None = None) -> None:
+    def __init__(
+        self, keys: KeysCollection, colormaps: Sequence[Colormap | np.ndarray | None] | None = None
+    ) -> None:
         super().__init__(keys)
         colormaps = colormaps or [None] * len(self.keys)
         if len(colormaps) != len(self.keys):

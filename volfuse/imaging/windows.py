@@ -15,15 +15,13 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
+from volfuse.choices import WindowChoice
 from volfuse.errors import FusionError
 from volfuse.imaging.files import source_name
 
 _NUMBER = r"[-+]?\d+(?:\.\d+)?"
 _LIMITS = re.compile(rf"(p?)({_NUMBER}):(p?)({_NUMBER})", re.IGNORECASE)
 _WIDTH_LEVEL = re.compile(rf"W({_NUMBER})/?L({_NUMBER})", re.IGNORECASE)
-
-WindowChoice = str | tuple[float, float]
-"""How a user names a window."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +92,10 @@ PRESETS: Mapping[str, Window | None] = {
 }
 
 
+Windows = str | Window | Sequence[WindowChoice | Window | None]
+"""One window for all sources or one each; ``None`` is ``"auto"``."""
+
+
 class ApplyWindowsd(MapTransform):
     """Scale each source so that its window becomes 0..1.
 
@@ -109,9 +111,7 @@ class ApplyWindowsd(MapTransform):
         FusionError: if the number of windows is wrong or a window holds no range of values.
     """
 
-    def __init__(
-        self, keys: KeysCollection, windows: "Window | str | Sequence[Window | WindowChoice | None]"
-    ) -> None:
+    def __init__(self, keys: KeysCollection, windows: Windows) -> None:
         super().__init__(keys)
         each = [windows] * len(self.keys) if isinstance(windows, str | Window) else list(windows)
         if len(each) != len(self.keys):

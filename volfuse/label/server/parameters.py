@@ -65,7 +65,8 @@ def _schema(option: Option) -> tuple[Any, Any]:
     if option.per_source:
         text = Annotated[str, Field(pattern=f"^{option.per_source.text}$")]
         entry = text | None if option.per_source.is_valid(None) else text
-        return list[entry], Field(list(option.default), max_length=SOURCES, description=option.words)  # type: ignore[valid-type]
+        entries: Any = list[entry]  # type: ignore[valid-type] # a type that is made at run time
+        return entries, Field(list(option.default), max_length=SOURCES, description=option.words)
     least, greatest = option.bounds or (None, None)
     return option.kind, Field(option.default, ge=least, le=greatest, description=option.words)
 
