@@ -1,4 +1,4 @@
-"""Does a clever choice of cases beat chance? A simulated reader, phantoms with a known ideal, learning curves.
+"""Does choosing cases by score beat chance? A simulated reader, phantoms with a known ideal, learning curves.
 
     python benchmarks/active_learning.py --seeds 8 --rounds 3 --steps 25 --plot active_learning.png
 

@@ -1,4 +1,4 @@
-"""How the label server bears eight readers who fuse pictures for a minute: errors, answers per second, memory.
+"""How the label server copes with eight readers who fuse pictures for a minute: errors, answers per second, memory.
 
     python -m benchmarks.label_load --seconds 60
 

@@ -1,7 +1,7 @@
-"""How far registration misses points whose place is known, how long it takes, and whether the gate sees strangers.
+"""How far registration misses points whose place is known, how long it takes, and whether the gate refuses two heads.
 
     python benchmarks/registration.py                       20 pairs of one head each, 10 pairs of two heads
-    python benchmarks/registration.py --pairs 4 --strangers 2
+    python benchmarks/registration.py --pairs 4 --two-heads 2
 
 Errors are in voxels of the reference volume: median / 95 % / largest of 500 points. Times are processor time of all
 threads, up to and with the stage: machines differ and are shared. "Gain" is what the gate looks at.
@@ -42,20 +42,20 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--pairs", type=int, default=20)
-    parser.add_argument("--strangers", type=int, default=10)
+    parser.add_argument("--two-heads", type=int, default=10)
     parser.add_argument("--first", type=int, default=0, help="number of the first pair, which seeds it")
     parser.add_argument("--spacing", type=float, default=2.5, help="of the reference grid, mm")
     arguments = parser.parse_args()
-    for count, stranger in ((arguments.pairs, 0), (arguments.strangers, 1000)):
-        print("\nTwo heads" if stranger else "\nOne head")
+    for count, other_head in ((arguments.pairs, 0), (arguments.two_heads, 1000)):
+        print("\nTwo heads" if other_head else "\nOne head")
         print_row([*HEADER, "gain", "gate"])
         print_row(["---"] * (len(HEADER) + 2))
         for number in range(arguments.first, arguments.first + count):
-            report(number, displaced_pair(number, subject=number + stranger, spacing=arguments.spacing))
+            report(number, displaced_pair(number, subject=number + other_head, spacing=arguments.spacing))
 
 
 def report(number: int, pair: DisplacedPair) -> None:
-    """Register one pair and print its row; likeness is that after rigid and affine."""
+    """Register one pair and print its row; the similarity is that after rigid and affine."""
     reference, second = luminance(pair.reference), luminance(pair.second)
     start = processor_time()
     linear = align(reference, second, ["rigid", "affine"])

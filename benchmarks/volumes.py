@@ -77,8 +77,8 @@ def quality(case: FusedCase) -> list[str]:
 def slice_changes(case: FusedCase) -> tuple[float, float]:
     """Mean absolute difference of neighbouring fused slices, as a share of the sources'.
 
-    First of the larger of the sources' changes at each voxel (the maximum of the sources can never exceed 1), then
-    of the source that changes more on the whole: there, changes only in the other one count as flicker.
+    First as a share of the larger change of the sources at each voxel (the maximum of the sources can never exceed 1),
+    then as a share of the source that changes more on average: there, changes only in the other one count as flicker.
     """
     change = (case.fused[0, ..., 1:] - case.fused[0, ..., :-1]).abs()
     source_changes = (case.sources[..., 1:] - case.sources[..., :-1]).abs()

@@ -14,7 +14,6 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
-PROGRAMS = ("sh", "python")
 _BLOCK = re.compile(
     r"^(?P<indent> *)(?:<!-- (?P<order>file|not run): (?P<value>[^\n]+) -->\n+ *)?"
     r"```(?P<language>\w*)[^\n]*\n(?P<code>.*?)^ *```$",
@@ -40,6 +39,11 @@ class Block:
     value: str | None
     line: int
 
+    @property
+    def runs(self) -> bool:
+        """It is a program, and nothing says that it is left out."""
+        return self.language in ("sh", "python") and self.order != "not run"
+
 
 def blocks(page: Path) -> list[Block]:
     """Return the fenced blocks of a page."""
@@ -60,14 +64,14 @@ def script(page: Path) -> str:
     """Return a page as one shell script that says on standard error which line of the page it has reached."""
     parts = ["set -eo pipefail"]
     for block in blocks(page):
-        if block.order == "not run":
+        if not block.runs:
             continue
         parts.append(f"echo '{page.name}:{block.line}' >&2")
         if block.order == "file":
             parts.append(f"cat > {block.value} <<'END_OF_FILE'\n{block.code}END_OF_FILE")
         elif block.language == "python":
             parts.append(f"python - <<'END_OF_FILE'\n{block.code}END_OF_FILE")
-        elif block.language == "sh":
+        else:
             parts.append(block.code)
     return "\n".join(parts)
 
@@ -77,6 +81,11 @@ def follow(page: Path, folder: Path, **variables: str) -> None:
     programs = Path(sys.executable).parent
     environment = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"} | variables
     done = subprocess.run(
-        ["bash", "-c", script(page)], check=False, cwd=folder, env=environment, capture_output=True, text=True
+        ["bash", "-c", script(page)],
+        check=False,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
     )
     assert done.returncode == 0, f"{page} stopped:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"

@@ -31,7 +31,7 @@ def run(newcomer: Path, *arguments: str) -> str:
         "VOLFUSE_BUNDLES": str(newcomer / "bundles"),
     }
     done = subprocess.run(
-        [sys.executable, *arguments], check=True, env=environment, capture_output=True, text=True
+        [sys.executable, *arguments], check=True, env=environment, capture_output=True, encoding="utf-8"
     )
     return done.stdout
 

@@ -36,7 +36,7 @@ class JointBilateralGradientEnergy(FusionRule):
 
 
 def joint_bilateral_filter(images: Tensor, guide: Tensor) -> Tensor:
-    """Mean of nearby pixels that look alike in the guide, (B, N, H, W) -> (B, N, H, W).
+    """Mean of nearby pixels that are similar in the guide, (B, N, H, W) -> (B, N, H, W).
 
     Args:
         images: (B, N, H, W), any range.
@@ -50,9 +50,9 @@ def joint_bilateral_filter(images: Tensor, guide: Tensor) -> Tensor:
         for right in range(1 if down == 0 else -reach, reach + 1):
             here = (..., slice(height - down), slice(max(0, -right), width - max(0, right)))
             there = (..., slice(down, height), slice(max(0, right), width - max(0, -right)))
-            likeness = ((guide[here] - guide[there]) / RANGE_SIGMA).square()
-            closeness = (down**2 + right**2) / SPATIAL_SIGMA**2
-            mutual = torch.exp(-(likeness + closeness) / 2)
+            difference = ((guide[here] - guide[there]) / RANGE_SIGMA).square()
+            distance = (down**2 + right**2) / SPATIAL_SIGMA**2
+            mutual = torch.exp(-(difference + distance) / 2)
             total[here] += mutual * images[there]
             total[there] += mutual * images[here]
             weight[here] += mutual

@@ -18,7 +18,7 @@ class LaplacianPyramid(FusionRule):
     """Strongest detail of four scales on top of the brightest, or the mean, base.
 
     Args:
-        base: how the coarsest level is fused. "max" keeps what shines in one modality only (bone in CT, uptake in
+        base: how the coarsest level is fused. "max" keeps what is bright in one modality only (bone in CT, uptake in
             PET); "mean" is the older choice.
 
     Raises:

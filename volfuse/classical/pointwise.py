@@ -6,7 +6,7 @@ from volfuse.classical.rule import FusionRule
 
 
 class Average(FusionRule):
-    """Mean of the sources: never wrong about a grey value, always short of contrast."""
+    """Mean of the sources: halves the contrast of what one of two sources shows alone."""
 
     def fuse(self, sources: Tensor) -> Tensor:
         """(B, N, H, W) -> (B, 1, H, W)."""

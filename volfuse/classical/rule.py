@@ -21,7 +21,7 @@ class FusionRule(nn.Module):
             )
         if not sources.is_floating_point():
             raise ValueError(f"A fusion rule needs floating-point sources in 0..1, not {sources.dtype}.")
-        # Local variances and pyramid differences drown in the rounding of half precision.
+        # Local variances and pyramid differences are smaller than the rounding errors of half precision.
         precise = sources.to(torch.promote_types(sources.dtype, torch.float32))
         with torch.autocast(sources.device.type, enabled=False):
             fused = self.fuse(precise)

@@ -1,4 +1,4 @@
-"""Pairs of phantom scans that do not lie on each other, with the transform between them known exactly."""
+"""Pairs of phantom scans that are not registered, with the transform between them known exactly."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from volfuse.data.phantoms import Contrast, grid_points, head_values
 
 Motion = Literal["rigid", "affine", "smooth"]
 
-# The i-th pair: what was scanned after what, and how the head moved in between.
+# Of the i-th pair: the contrasts of both scans, and how the head moved in between.
 CONTRASTS: tuple[tuple[Contrast, Contrast], ...] = (("mr", "t2"), ("mr", "ct"), ("mr", "pet"), ("t2", "mr"))
 MOTIONS: tuple[Motion, ...] = ("rigid", "affine", "smooth")
 
@@ -57,7 +57,7 @@ def displaced_pair(
 
     Args:
         number: seeds everything that is random.
-        motion: another kind than the one whose turn it is.
+        motion: the kind of motion, by default the one whose turn it is.
         subject: whose head is in the second scan; by default it is that in the reference one, number ``number``.
         spacing: of the reference grid in mm; 2.5 gives 61x77x64 voxels.
     """

@@ -18,7 +18,7 @@ _STEPS = 4
 
 
 def focal_stack(image: Tensor, depth: Tensor, num_planes: int, blur: float) -> Tensor:
-    """Look at a sharp image through a lens that is focused on one depth after the other.
+    """Blur a sharp image as a lens does that is focused on one depth after the other.
 
     Plane i is focused on the depth i / (num_planes - 1). A pixel is blurred there by a Gaussian whose sigma is
     ``blur`` times the distance of its depth from that plane. Every pixel gathers light by its own depth: near
@@ -56,7 +56,7 @@ def smooth_depth(height: int, width: int, generator: torch.Generator | None = No
     Args:
         height: rows.
         width: columns.
-        generator: where the chance comes from, torch's own by default.
+        generator: of random numbers, torch's own by default.
         hills: random heights along each axis, at least 2; the surface between them is bicubic.
 
     Returns:

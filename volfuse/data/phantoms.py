@@ -70,7 +70,7 @@ def grid_points(shape: Sequence[int], affine: np.ndarray) -> np.ndarray:
 
 
 def head_values(points: np.ndarray, contrast: Contrast, subject: int | None = None) -> np.ndarray:
-    """Look at the phantom head in any points.
+    """Sample the phantom head at any points.
 
     Args:
         points: (..., 3), RAS mm.

@@ -1,7 +1,7 @@
 """Stratified cross-validation of a linear classifier, with the measures that papers print."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass, fields
 
 import numpy as np
 
@@ -79,11 +79,10 @@ def cross_validate(
 
 def mean_and_deviation(scores: Sequence[Scores]) -> dict[str, tuple[float, float]]:
     """Return the mean and the standard deviation over the folds, by measure."""
-    return {
-        name: (float(np.mean(values)), float(np.std(values, ddof=1)))
-        for name in asdict(scores[0])
-        for values in [[getattr(score, name) for score in scores]]
-    }
+    values = np.array([astuple(score) for score in scores])
+    means, deviations = values.mean(axis=0).tolist(), values.std(axis=0, ddof=1).tolist()
+    names = [field.name for field in fields(Scores)]
+    return dict(zip(names, zip(means, deviations, strict=True), strict=True))
 
 
 def _score(classes: np.ndarray, probabilities: np.ndarray) -> Scores:

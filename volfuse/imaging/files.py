@@ -63,7 +63,8 @@ def write_image(image: MetaTensor, path: str | Path, compress: bool = True) -> P
     written as 2-D. ``compress`` is for NRRD, MHA and TIFF; writing without it is much faster.
 
     Raises:
-        FusionError: if the format is unknown or cannot hold the image, or the folder cannot be written to.
+        FusionError: if the format is unknown or cannot hold the image.
+        StorageError: if the file cannot be written.
     """
     path = Path(path)
     suffix = output_suffix(path)

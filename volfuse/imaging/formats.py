@@ -1,6 +1,6 @@
 """How images lie in files: NIfTI through nibabel, every other format through SimpleITK.
 
-ITK reads a truncated NIfTI file without a word and turns NaN in it into 0, so NIfTI takes the other way.
+ITK reads a truncated NIfTI file without an error and turns NaN in it into 0; nibabel does neither.
 MONAI's ITKReader needs the ``itk`` wheels, which 3D Slicer does not carry; SimpleITK is part of Slicer.
 """
 
@@ -83,14 +83,14 @@ def _read_nifti(path: Path) -> StoredImage:
         raise TypeError(f"{path} holds no volume but a {type(image).__name__}")
     voxels = np.asanyarray(image.dataobj)
     dimension = 2 if voxels.ndim == 2 else 3
+    space, others = (*voxels.shape, 1, 1)[:3], voxels.shape[3:]
+    if others and others[0] > 1:
+        raise _four_dimensional(path, others[0])
     if voxels.dtype.names == _RGB.names:
-        voxels = np.ascontiguousarray(voxels).view(np.uint8).reshape(*voxels.shape, 3)
-    elif voxels.ndim == 4 and voxels.shape[3] > 1:
-        raise _four_dimensional(path, voxels.shape[3])
+        voxels = np.ascontiguousarray(voxels).view(np.uint8).reshape(*space, 3)
     else:
-        voxels = voxels.reshape(
-            *voxels.shape[:3], *[1] * (3 - voxels.ndim), *[n for n in voxels.shape[3:] if n > 1]
-        )
+        components = [length for length in others if length > 1]
+        voxels = voxels.reshape(*space, *components)
     is_label_map = int(image.header["intent_code"]) == _NIFTI_LABEL_INTENT
     return StoredImage(voxels, image.affine.astype(float), dimension, is_label_map)
 

@@ -34,9 +34,9 @@ class WeightedSumLoss(nn.Module):
 
 
 class SourceMeanLoss(nn.Module):
-    """``mean_i term(fused, source i)``: every source counts alike, and none has to be the brightest or sharpest.
+    """``mean_i term(fused, source i)``: every source counts the same, whether or not it is the brightest or sharpest.
 
-    TAFIE averages its losses so when there are eleven focal planes.
+    TAFIE trains on eleven focal planes with losses averaged in this way.
 
     Args:
         term: a loss called as ``term(fused, sources)``.

@@ -18,8 +18,8 @@ class CSAFusionLoss(nn.Module):
     .. math:: L = w_1 L_{ssim}(F, A) + w_2 L_{ssim}(F, B) + w_3 L_{rmi}(F, A) + w_4 L_{rmi}(F, B)
                   + w_5 L_{local} + w_6 L_{global}
 
-    The paper's B is the MR image, whose region mutual information counts 2.5; it is source 0 here. A, the PET, SPECT
-    or CT image, is source 1.
+    The paper's B, the MR image, is source 0 here; its region mutual information has the weight 2.5. The paper's A, the
+    PET, SPECT or CT image, is source 1.
 
     Args:
         weights: one per term, in the order above.

@@ -16,7 +16,7 @@ def metric_loss(fused: Tensor, sources: Tensor, metric: str, enough: float | Non
         fused: (B, 1, H, W), values 0..1.
         sources: (B, N, H, W), values 0..1, N at least 2.
         metric: a differentiable entry of ``volfuse.metrics.METRICS``, for example ``"qabf"`` or ``"scd"``.
-        enough: an image whose value is at least as good as this one counts as this one and is not pushed further.
+        enough: a value that is good enough: an image that reaches it is counted with it and gets no gradient.
 
     Returns:
         A scalar.

@@ -1,4 +1,4 @@
-"""Give an image back as it was: the loss of auto-encoders."""
+"""Reproduce an image: the loss of auto-encoders."""
 
 from torch import Tensor, nn
 
@@ -13,8 +13,9 @@ def multiscale_ssim_loss(fused: Tensor, sources: Tensor) -> Tensor:
               \prod_{j=1}^{4} \left(\frac{1 + s_j(F, I_i)}{2}\right)^{w_j}
 
     :math:`s_j` is the mean of contrast times structure at scale :math:`j` (Wang, Simoncelli and Bovik 2003, eq. 7).
-    The halves keep powers of negative similarities out, which the start of a training brings; the metric MS-SSIM
-    has none. The 11x11 Gaussian window shrinks to what an image or one of its coarser scales has.
+    Bringing the factors to 0..1 avoids powers of negative numbers, which occur early in training; the metric MS-SSIM
+    counts negative factors as 0 instead. The 11x11 Gaussian window shrinks to what an image or one of its coarser
+    scales has.
 
     Args:
         fused: (B, 1, H, W), values 0..1, H and W at least 16.
@@ -36,7 +37,7 @@ class MultiScaleSSIMLoss(nn.Module):
 
 
 class ReconstructionLoss(WeightedSumLoss):
-    """Mean squared error plus weighted :func:`multiscale_ssim_loss` (CrossFuse, eq. 7, whose plus sign is a slip).
+    """Mean squared error plus weighted :func:`multiscale_ssim_loss` (CrossFuse, eq. 7, whose plus sign is a misprint).
 
     Args:
         structure: weight of the second term. The default is the published 10,000, which goes with images of 0..255.

@@ -1,4 +1,4 @@
-"""Keep what a 3x3 region of the fused image tells about the same region of the sources."""
+"""Keep the mutual information of 3x3 regions of the fused image and the same regions of the sources."""
 
 import torch
 import torch.nn.functional as F

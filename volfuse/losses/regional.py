@@ -1,4 +1,4 @@
-"""Follow, place by place, the source that is brighter around there."""
+"""Follow, at every pixel, the source that is brighter around it."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Contrast and sharpness of the fused image alone, on grey levels 0..255. None of them looks at the sources."""
+"""Contrast and sharpness of the fused image alone, on grey levels 0..255. None of them uses the sources."""
 
 import torch
 from torch import Tensor

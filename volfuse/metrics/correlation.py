@@ -49,7 +49,7 @@ def correlation_of_differences_ascent(fused: Tensor, sources: Tensor) -> Tensor:
     With a hat for an image less its mean, divided by its standard deviation :math:`\sigma`, and
     :math:`D_A = F - B`, the result is :math:`(\hat A - r \hat D_A) / \sigma_{D_A}` plus the same for B: the derivative
     times the number of pixels, so that it does not depend on the size of the image. Standard deviations are taken as
-    :math:`\sqrt{\sigma^2 + 255^{-2}}`, so an image that hardly varies does not drive it.
+    :math:`\sqrt{\sigma^2 + 255^{-2}}`, so an image that hardly varies has little influence.
 
     Args:
         fused: (B, 1, H, W), values 0..1.

@@ -45,14 +45,15 @@ def edge_preservation_ascent(fused: Tensor, sources: Tensor) -> Tensor:
 
     With :math:`\theta` the angle between the gradients modulo 180 degrees and :math:`u` the derivative of
     :math:`\sum_I g_I Q_{IF}` by the fused gradient, the result is :math:`S^T u`, S the Sobel operator. Strengths
-    are taken as :math:`\sqrt{s_x^2 + s_y^2 + 255^{-2}}`, so edges far below a grey level per pixel do not drive it.
+    are taken as :math:`\sqrt{s_x^2 + s_y^2 + 255^{-2}}`, so edges far below a grey level per pixel have
+    little influence.
 
     Args:
         fused: (B, 1, H, W), values 0..1.
         sources: (B, N, H, W), values 0..1, any N.
 
     Returns:
-        (B, 1, H, W); exact but for the two outermost rows and columns.
+        (B, 1, H, W); exact except in the two outermost rows and columns.
     """
     across_columns, across_rows = sobel(fused)
     source_across_columns, source_across_rows = sobel(sources)

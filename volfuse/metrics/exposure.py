@@ -48,7 +48,7 @@ def multi_exposure_structural_similarity(fused: Tensor, sources: Tensor) -> Tens
 
 
 class DesiredStructure:
-    r"""What :func:`multi_exposure_structural_similarity` asks for at its second scale, and the way there.
+    r"""The desired patches of :func:`multi_exposure_structural_similarity` at its second scale, and its gradient.
 
     The second scale, half the resolution, counts six times as much as the first. Windows continue the images beyond
     their border, which the metric does not.
@@ -59,7 +59,8 @@ class DesiredStructure:
 
     def __init__(self, sources: Tensor) -> None:
         self.sources = _continued(_halved(sources))
-        # A source whose structure is drowned by another's is asked for amplified; beyond four times it is noise.
+        # A source with far less structure than another is amplified in the desired patch; beyond four times that
+        # is noise.
         self.shares = _shares(255 * self.sources).clamp(max=4)
         self.means = inner_mean(self.sources, GAUSSIAN)
         covariances = _covariances(self.sources, GAUSSIAN)
@@ -78,7 +79,7 @@ class DesiredStructure:
             fused: (B, 1, H, W), values 0..1.
 
         Returns:
-            (B, 1, H / 2, W / 2), rounded up; exact but for five rows and columns at the border.
+            (B, 1, H / 2, W / 2), rounded up; exact except in the five outermost rows and columns.
         """
         fused = _continued(_halved(fused))
         mean = inner_mean(fused, GAUSSIAN)

@@ -83,7 +83,7 @@ def wavelet_transform(images: Tensor) -> Tensor:
 
 
 def _neighbours(images: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """The images moved by one pixel forwards and backwards along an axis, zeros moving in."""
+    """The images moved by one pixel forwards and backwards along an axis; zeros come in."""
     padded = F.pad(images, (1, 1, 0, 0) if dim == 3 else (0, 0, 1, 1))
     size = images.shape[dim]
     return padded.narrow(dim, 0, size), padded.narrow(dim, 2, size)

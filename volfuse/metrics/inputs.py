@@ -52,7 +52,7 @@ def plain_tensor(images: Tensor) -> Tensor:
 
 
 def is_published(convention: str) -> bool:
-    """Whether the papers' arithmetic is asked for.
+    """Return whether a convention is the papers' arithmetic.
 
     Raises:
         ValueError: the convention is neither ``"reference"`` nor ``"published"``.

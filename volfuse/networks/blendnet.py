@@ -1,16 +1,15 @@
-"""BlendNet: weights over the sources and a bounded correction, so that the image explains itself.
+"""BlendNet: weights over the sources and a bounded correction, so that every contribution is known.
 
 Not from a paper. The fused image is a weighted mean of the sources and their maximum, with weights per pixel,
 plus a correction that cannot exceed a share of how much the sources differ nearby. By construction an image fused
 with itself is returned exactly, black stays black, and the contribution of every source is known.
 
-The network looks at its own result a few times: each time it gets the fused image and three directions, in which more
-of the sources' edges would survive, in which what is added to one source would look more like the other (over the whole
-image), and in which patches would be closer to the best that the sources offer, and revises weights and correction.
-That is gradient ascent with a learned step
-(Gregor and LeCun 2010, ICML; Adler and Oktem 2017, doi:10.1088/1361-6420/aa9581). It works at half resolution on
-rearranged pixels (Shi et al. 2016, doi:10.1109/CVPR.2016.207) with dilated convolutions (Yu and Koltun 2016,
-arXiv:1511.07122).
+The network revises weights and correction a few times. Each time it gets the fused image and three directions in which
+that image would become better: more of the sources' edges survive, what is added to one source looks more like the
+other (over the whole image), patches come closer to the best that the sources offer. That is gradient ascent with a
+learned step (Gregor and LeCun 2010, ICML; Adler and Oktem 2017, doi:10.1088/1361-6420/aa9581). It works at half
+resolution on rearranged pixels (Shi et al. 2016, doi:10.1109/CVPR.2016.207) with dilated convolutions (Yu and Koltun
+2016, arXiv:1511.07122).
 """
 
 from collections.abc import Sequence
@@ -59,7 +58,7 @@ class BlendNet(nn.Module):
         self.revision_layer = _conv(channels, channels)
         self.revision_head = _conv(channels, outputs)
         # Even shares and no correction to begin with: from random ones, some trainings push all corrections to their
-        # bound within thirty steps and never come back.
+        # bound within thirty steps and stay there.
         for head in (self.head, self.revision_head):
             for parameter in head.parameters():
                 nn.init.zeros_(parameter)

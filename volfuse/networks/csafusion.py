@@ -95,7 +95,7 @@ class SwinStage(nn.Module):
         height, width = features.shape[2:]
         padded = F.pad(features, (0, -width % WINDOW, 0, -height % WINDOW), mode="replicate")
         tokens = padded.permute(0, 2, 3, 1)
-        # A side of a single window is not shifted; the mask must know.
+        # A side of a single window is not shifted, on which the mask depends.
         window, shift = get_window_size(tokens.shape[1:3], (WINDOW, WINDOW), (WINDOW // 2, WINDOW // 2))
         mask = compute_mask(tokens.shape[1:3], window, shift, tokens.device)
         for block in self.blocks:

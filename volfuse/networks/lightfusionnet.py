@@ -39,7 +39,7 @@ class PlainConv(nn.Sequential):
 
 
 class PredictiveCodingAttention(nn.Module):
-    """Strengthen what a bottleneck cannot predict: the surprise of predictive coding.
+    """Strengthen what a bottleneck cannot predict: the prediction error of predictive coding.
 
     ``prediction = conv(relu(conv(x)))``, ``attention = sigmoid(conv1x1(|x - prediction|))``,
     ``y = x + x * attention``; shapes (B, C, H, W) -> (B, C, H, W).
@@ -56,8 +56,8 @@ class PredictiveCodingAttention(nn.Module):
         self.weigh = nn.Sequential(nn.Conv2d(channels, channels, 1), nn.Sigmoid())
 
     def forward(self, features: Tensor) -> Tensor:
-        surprise = (features - self.predict(features)).abs()
-        return features + features * self.weigh(surprise)
+        error = (features - self.predict(features)).abs()
+        return features + features * self.weigh(error)
 
 
 class LightFusionNet(nn.Module):
@@ -117,7 +117,7 @@ class LightFusionNet(nn.Module):
         """Divide the fused image between the sources.
 
         At every pixel it is divided in proportion to the mean strength of the features of each source, after attention
-        has raised what surprises; the decoder sees no more of them than their mean.
+        has raised what is hard to predict; the decoder sees no more of them than their mean.
 
         Args:
             sources: (B, 2, H, W), values 0..1.

@@ -1,7 +1,7 @@
 """Artificial lesions: Gaussian blobs that one of several registered scans shows and the others do not.
 
-Everything is a tensor operation without gradient, batched, on any device, for images and volumes alike: the insertion
-test of the evaluation and the training with lesions draw from here.
+Everything is a tensor operation without gradient, batched, on any device, for images and volumes: the insertion
+test of the evaluation and the training with lesions use it.
 """
 
 import math
@@ -60,7 +60,7 @@ def insert_lesions(
         source: which source gets the lesion, (B,), int64.
         radius: standard deviation r, (B,), in pixels or, with ``spacing``, in its unit.
         amplitude: a, (B,): above 0 for a bright lesion, below 0 for a dark one.
-        generator: where chance comes from, on the device of ``sources``.
+        generator: of random numbers, on the device of ``sources``.
         spacing: size of a voxel along each axis, so that a lesion is a ball; by default 1.
         tries: how many random places in tissue are examined.
     """
@@ -96,7 +96,7 @@ def draw_lesions(
 
     Args:
         sources: (B, N, H, W) or (B, N, H, W, D), values 0..1.
-        generator: where chance comes from, on the device of ``sources``.
+        generator: of random numbers, on the device of ``sources``.
         radii: smallest and largest standard deviation, in pixels or, with ``spacing``, in its unit.
         amplitudes: smallest and largest contrast, without sign.
         spacing: size of a voxel along each axis; by default 1.

@@ -6,10 +6,9 @@ import pytest
 import SimpleITK as sitk
 from typer.testing import CliRunner
 
-from tests.conftest import grid
+from tests.files import write_templates
 from volfuse.cli import app
 from volfuse.data import demo
-from volfuse.data.phantoms import head_phantom
 from volfuse.errors import FusionError
 
 
@@ -17,14 +16,7 @@ from volfuse.errors import FusionError
 def templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     """A small head in place of the MNI152 files, where the cache is."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    folder = tmp_path / "cache" / "volfuse" / "mni152"
-    folder.mkdir(parents=True)
-    shape, affine = (50, 62, 50), grid(3.0, 3.0, 3.0, center=(50, 62, 50))
-    head = head_phantom(shape, affine, "mr")
-    tissues = {"t1": head, "grey": (head > 0.4) & (head < 0.7), "white": head >= 0.7}
-    for key, voxels in tissues.items():
-        image = nibabel.Nifti1Image((voxels * 255).astype(np.uint8), affine)
-        nibabel.save(image, folder / demo._TEMPLATES[key])
+    write_templates(tmp_path / "cache")
     return demo.template_files()
 
 

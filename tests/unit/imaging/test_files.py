@@ -8,6 +8,7 @@ import torch
 from monai.data import MetaTensor
 
 from tests.conftest import grid, oblique, write_array
+from tests.files import write_series
 from volfuse.errors import FusionError
 from volfuse.imaging import read_image, write_image
 
@@ -56,6 +57,15 @@ def test_pictures_survive_the_round_trip(tmp_path: Path, suffix: str, channels: 
     torch.testing.assert_close(read.as_tensor(), written.as_tensor().float(), rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_plane_with_a_position_in_space_survives_the_round_trip(tmp_path: Path, channels: int) -> None:
+    written = image(channels, (5, 6, 1))
+    written.meta["dimension"] = 2
+    read = read_image(write_image(written, tmp_path / "plane.nii.gz"))
+    assert read.meta["dimension"] == 2 and read.meta["has_geometry"]
+    torch.testing.assert_close(read.as_tensor(), written.as_tensor().float(), rtol=0, atol=0)
+
+
 def test_an_alpha_channel_is_dropped(tmp_path: Path) -> None:
     stored = np.random.default_rng(0).integers(0, 256, (6, 5, 4), dtype=np.uint8)
     sitk.WriteImage(sitk.GetImageFromArray(stored, isVector=True), str(tmp_path / "rgba.png"))
@@ -66,7 +76,7 @@ def test_an_alpha_channel_is_dropped(tmp_path: Path) -> None:
 
 def test_a_dicom_series_is_one_volume(tmp_path: Path) -> None:
     volume = np.random.default_rng(0).integers(-1000, 1000, (4, 6, 5)).astype(np.int16)
-    save_series(tmp_path / "ct", volume, series="1.2.3.4")
+    write_series(tmp_path / "ct", volume, series="1.2.3.4")
     read = read_image(tmp_path / "ct")
     np.testing.assert_array_equal(read[0].numpy(), volume.transpose(2, 1, 0))
     np.testing.assert_allclose(np.diag(read.affine), [-0.8, -0.9, 2.5, 1])
@@ -74,7 +84,7 @@ def test_a_dicom_series_is_one_volume(tmp_path: Path) -> None:
 
 def test_two_dicom_series_in_one_folder_are_refused(tmp_path: Path) -> None:
     for series in ("1.2.3.4", "1.2.3.5"):
-        save_series(tmp_path / "ct", np.arange(60, dtype=np.int16).reshape(2, 6, 5), series)
+        write_series(tmp_path / "ct", np.arange(60, dtype=np.int16).reshape(2, 6, 5), series)
     with pytest.raises(
         FusionError, match=r"^The folder ct holds 2 DICOM series; give a folder with exactly one\.$"
     ):
@@ -84,7 +94,7 @@ def test_two_dicom_series_in_one_folder_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("spoil", ["missing", "tilted"])
 def test_slices_that_are_not_stacked_evenly_are_refused(tmp_path: Path, spoil: str) -> None:
     volume = np.arange(180, dtype=np.int16).reshape(6, 6, 5)
-    save_series(tmp_path / "ct", volume, "1.2.3.4", tilt=0.5 if spoil == "tilted" else 0.0)
+    write_series(tmp_path / "ct", volume, "1.2.3.4", tilt=0.5 if spoil == "tilted" else 0.0)
     if spoil == "missing":
         (tmp_path / "ct" / "1.2.3.4.3.dcm").unlink()
     with pytest.raises(FusionError, match="^The slices of the DICOM series in ct are not stacked evenly"):
@@ -191,25 +201,3 @@ def test_a_volume_does_not_fit_a_picture(tmp_path: Path) -> None:
     ):
         write_image(image(1), tmp_path / "a.png")
     assert not list(tmp_path.iterdir())
-
-
-def save_series(folder: Path, volume: np.ndarray, series: str, tilt: float = 0.0) -> None:
-    folder.mkdir(exist_ok=True)
-    for number, pixels in enumerate(volume):
-        picture = sitk.GetImageFromArray(pixels)
-        picture.SetSpacing((0.8, 0.9))
-        tags = {
-            "0008|0060": "CT",
-            "0020|000d": "1.2.3",
-            "0020|000e": series,
-            "0020|0013": str(number + 1),
-            "0020|0032": f"0\\{tilt * number}\\{2.5 * number}",
-            "0020|0037": "1\\0\\0\\0\\1\\0",
-            "0018|0050": "2.5",
-        }
-        for tag, value in tags.items():
-            picture.SetMetaData(tag, value)
-        writer = sitk.ImageFileWriter()
-        writer.KeepOriginalImageUIDOn()
-        writer.SetFileName(str(folder / f"{series}.{number}.dcm"))
-        writer.Execute(picture)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from tests.files import markups
 from volfuse.errors import FusionError
 from volfuse.registration.points import landmark_error, paired_points, read_points, rigid_from_points
 
@@ -18,16 +19,6 @@ LPS = {name: np.array([-x, -y, z]) for name, (x, y, z) in RAS.items()}
 TURN = sitk.VersorRigid3DTransform()
 TURN.SetRotation((1.0, 2.0, -1.0), 0.4)
 TURN.SetTranslation((12.0, -7.0, 30.0))
-
-
-def markups(system: str, positions: dict) -> str:
-    points = [
-        {"label": name, "position": list(position), "positionStatus": "defined"}
-        for name, position in positions.items()
-    ]
-    return json.dumps(
-        {"markups": [{"type": "Fiducial", "coordinateSystem": system, "controlPoints": points}]}
-    )
 
 
 def fcsv(system: str, positions: dict) -> str:

@@ -1,4 +1,4 @@
-"""CrossFuse: cross attention on what is unlike, between encoders trained beforehand."""
+"""CrossFuse: cross attention to what differs between the sources, with encoders trained beforehand."""
 
 from volfuse.networks.crossfuse.autoencoder import CrossFuseAutoEncoder
 from volfuse.networks.crossfuse.network import CrossFuse

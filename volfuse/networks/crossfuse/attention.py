@@ -20,7 +20,8 @@ HEADS = 16
 class Attention(nn.Module):
     """Multi-head attention: queries (B, L, C), keys and values (B, M, C) -> (B, L, C).
 
-    ``reverse`` is the paper's re-softmax, ``softmax(-QK^T / sqrt(d)) V``: a query attends to what is unlike it.
+    ``reverse`` is the paper's re-softmax, ``softmax(-QK^T / sqrt(d)) V``: a query attends most to the keys that differ
+    most from it.
     """
 
     def __init__(self, reverse: bool = False) -> None:
@@ -33,7 +34,7 @@ class Attention(nn.Module):
         return self.project(mixed.transpose(1, 2).flatten(2))
 
     def weights(self, query: Tensor, key: Tensor) -> Tensor:
-        """Return the attention (B, heads, L, M) that :meth:`forward` never writes down; each row sums to one."""
+        """Return the attention (B, heads, L, M) that :meth:`forward` never holds in memory; each row sums to one."""
         queries, keys = self._compared(query, key)
         return (queries @ keys.mT / math.sqrt(queries.shape[-1])).softmax(dim=-1)
 
@@ -74,7 +75,7 @@ class SelfAttention(nn.ModuleList):
 
 
 class CrossAttention(nn.Module):
-    """``depth`` blocks in which the tokens of one source are asked for by the other's.
+    """``depth`` blocks in which queries of the other source attend to the tokens of one.
 
     As in the published code, later blocks take the normalised queries of the block before, keys from before and
     values from after the closing normalisation.

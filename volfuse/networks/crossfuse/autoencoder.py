@@ -14,7 +14,7 @@ DEEP_CHANNELS = 128
 
 
 class DenseBlock(nn.Module):
-    """Three 3x3 convolutions that each see all before them, and one that sums up: (B, C, H, W) -> (B, 128, H, W)."""
+    """Three 3x3 convolutions that get all features before them, and one that merges: (B, C, H, W) -> (B, 128, H, W)."""
 
     growth = 64
     depth = 3

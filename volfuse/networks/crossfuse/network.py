@@ -1,4 +1,4 @@
-"""CrossFuse: cross attention on what is unlike, between encoders trained beforehand.
+"""CrossFuse: cross attention to what differs between the sources, with encoders trained beforehand.
 
 Paper: Li and Wu, "CrossFuse: A novel cross attention mechanism based infrared and visible image fusion approach",
 Information Fusion 103 (2024) 102147, doi:10.1016/j.inffus.2023.102147. Where the paper and its code differ, this
@@ -50,7 +50,7 @@ class CrossFuse(nn.Module):
         weight_mode: ``"bounded"`` or, as published, ``"official"``; see :func:`intensity_weights`.
         out_norm: what brings the fused image to 0..1. ``"clip"`` trains the intensities themselves and clips them in
             evaluation mode. ``"minmax"`` stretches every image, as published, so that slices of a volume flicker;
-            ``"volume"`` stretches all images of one call alike, so that call has to hold the whole volume.
+            ``"volume"`` stretches all images of one call in the same way, so one call has to hold the whole volume.
 
     Raises:
         ValueError: for an option that does not exist.
@@ -92,7 +92,7 @@ class CrossFuse(nn.Module):
                 self.fusion = Sum()
         self.decoder = nn.Sequential(upsampler(_conv_norm), _conv_norm(SHALLOW_CHANNELS, SHALLOW_CHANNELS))
         norm = nn.BatchNorm2d(1)
-        # Start about the unit range: what is normalised varies by one to either side of zero.
+        # Start near 0..1: normalised features vary by one to either side of zero.
         nn.init.constant_(norm.weight, 0.25)
         nn.init.constant_(norm.bias, 0.25)
         self.output = nn.Sequential(nn.Conv2d(SHALLOW_CHANNELS, 1, 1), norm)
@@ -119,7 +119,7 @@ class CrossFuse(nn.Module):
 
     @torch.no_grad()
     def attention_maps(self, sources: Tensor) -> Tensor:
-        """Show where the cross attention looks.
+        """Return where the cross attention looks.
 
         Args:
             sources: (B, 2, H, W), values 0..1, H and W at least 16.

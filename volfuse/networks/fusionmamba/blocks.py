@@ -135,7 +135,7 @@ class Residual(nn.Module):
 
 
 class PaperDVSS(nn.Module):
-    """Equation 5 to the letter: ``ECA(LN(ES2D(LN(x)))) + LDC(x)``."""
+    """Equation 5 as printed: ``ECA(LN(ES2D(LN(x)))) + LDC(x)``."""
 
     def __init__(self, channels: int, state_size: int) -> None:
         super().__init__()

@@ -82,7 +82,7 @@ class FusionMamba(nn.Module):
         """Fuse ``sources`` (B, 2, H, W), values 0..1, of any H and W.
 
         Returns:
-            (B, 1, H, W). Clamped to 0..1 in evaluation mode only: where a clamp bites, no gradient flows.
+            (B, 1, H, W). Clamped to 0..1 in evaluation mode only: where values are clamped, no gradient flows.
         """
         height, width = sources.shape[-2:]
         rows = _reflected(height, self.divisor, sources.device)

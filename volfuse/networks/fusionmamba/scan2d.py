@@ -21,7 +21,7 @@ class GridScan(nn.Module):
 
     Args:
         channels: C.
-        step_rank: step sizes come from a projection to so few values.
+        step_rank: number of values that the step sizes are projected from.
         state_size: values per state.
     """
 

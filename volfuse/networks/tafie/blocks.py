@@ -10,12 +10,12 @@ from volfuse.numerics.sobel import sobel
 # Keeps the gradient of the square root finite where an image is flat.
 _EDGE_EPSILON = 1e-6
 
-# Values that a layer that sees one pixel at a time works on at once: eleven sources of 800x800 have 680 million.
+# Values that :func:`chunk_by_chunk` works on at once: eleven sources of 800x800 have 680 million.
 _CHUNK_VALUES = 2**24
 
 
 def chunk_by_chunk(layer: Callable[[Tensor], Tensor], features: Tensor) -> Tensor:
-    """Apply a layer in which no pixel sees another, a part of the image at a time, so that little memory is needed.
+    """Apply a layer that treats every pixel by itself to a part of the image at a time, which needs little memory.
 
     Args:
         layer: (B, C, ...) -> (B, D, ...).
@@ -93,7 +93,7 @@ def channel_entropy(features: Tensor) -> Tensor:
 
 
 class EntropyAttention(nn.Module):
-    """Refine features the more, the less one channel stands out.
+    """Refine features, most where no channel stands out.
 
     ``y = x + conv1x1(relu(conv1x1(x * entropy(x))))``, (B, C, H, W) -> (B, C, H, W). Large images are
     taken a few rows at a time.

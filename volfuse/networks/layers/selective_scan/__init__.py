@@ -1,4 +1,4 @@
-"""The selective scan of state-space networks, on every machine without a compiler.
+"""The selective scan of state-space networks; nothing has to be compiled beforehand.
 
 Gu and Dao 2023, "Mamba: linear-time sequence modeling with selective state spaces" (arXiv:2312.00752),
 equations 2a and 2b with the discretisation of their Algorithm 2. One file per way to compute it:

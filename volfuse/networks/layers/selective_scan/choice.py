@@ -1,4 +1,4 @@
-"""The one function behind which all backends stand, and which backend it chooses."""
+"""The public function, and which backend it chooses."""
 
 import logging
 from collections.abc import Callable

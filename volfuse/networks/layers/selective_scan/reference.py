@@ -1,4 +1,4 @@
-"""The selective scan as its equation says it."""
+"""The selective scan, written as its equation."""
 
 import torch
 from torch import Tensor
