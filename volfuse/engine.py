@@ -11,6 +11,7 @@ from monai.handlers import CheckpointLoader, IgniteMetricHandler, MetricsSaver, 
 from torch import Tensor, nn
 
 from volfuse.metrics import FusionMetric
+from volfuse.numerics.lesions import draw_lesions
 
 
 class FusionPrepareBatch(PrepareBatch):
@@ -36,6 +37,39 @@ class FusionPrepareBatch(PrepareBatch):
             for key in ("image", self.label)
         )
         return sources, label
+
+
+class LesionPrepareBatch(FusionPrepareBatch):
+    """Give every batch twice: as it is, then with a random lesion in one source of each image.
+
+    ``volfuse.losses.LesionLoss`` compares the two.
+    """
+
+    radii = (2.5, 10.0)  # pixels; somewhat more than the insertion test
+    amplitudes = (0.12, 0.25)
+    tries = 64
+
+    def __call__(
+        self,
+        batchdata: dict[str, Tensor],
+        device: str | torch.device | None = None,
+        non_blocking: bool = False,
+        **kwargs: Any,
+    ) -> tuple[Tensor, Tensor]:
+        """Return ``batchdata["image"]`` (B, N, H, W) as (2 B, N, H, W), and the same as label, on ``device``."""
+        sources, _ = super().__call__(batchdata, device, non_blocking, **kwargs)
+        lesions = draw_lesions(sources, radii=self.radii, amplitudes=self.amplitudes, tries=self.tries)
+        both = torch.cat([sources, lesions.sources])
+        return both, both
+
+
+def clip_gradients(optimizer: torch.optim.Optimizer, network: nn.Module, largest_norm: float) -> None:
+    """Let no step of ``optimizer`` use a gradient of ``network`` that is longer than ``largest_norm``."""
+
+    def clip(*_: object) -> None:
+        nn.utils.clip_grad_norm_(network.parameters(), largest_norm)
+
+    optimizer.register_step_pre_hook(clip)
 
 
 class FreezeBatchNorm:

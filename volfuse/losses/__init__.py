@@ -6,6 +6,7 @@ from volfuse.losses.csafusion import CSAFusionLoss
 from volfuse.losses.gradient import GradientLoss, gradient_loss
 from volfuse.losses.intensity import IntensityLoss, intensity_loss
 from volfuse.losses.laplacian import LaplacianLoss, laplacian_loss
+from volfuse.losses.lesions import LesionLoss, transfer_loss
 from volfuse.losses.quality import QualityLoss, edge_excess_loss, metric_loss
 from volfuse.losses.reconstruction import MultiScaleSSIMLoss, ReconstructionLoss, multiscale_ssim_loss
 from volfuse.losses.region_mutual_information import region_mutual_information_loss
@@ -17,6 +18,7 @@ __all__ = [
     "GradientLoss",
     "IntensityLoss",
     "LaplacianLoss",
+    "LesionLoss",
     "MultiScaleSSIMLoss",
     "QualityLoss",
     "ReconstructionLoss",
@@ -35,4 +37,5 @@ __all__ = [
     "region_mutual_information_loss",
     "regional_intensity_loss",
     "ssim_loss",
+    "transfer_loss",
 ]

@@ -6,6 +6,7 @@ from volfuse.networks.csafusion import CSAFusion
 from volfuse.networks.fusionmamba import FusionMamba
 from volfuse.networks.lightfusionnet import LightFusionNet
 from volfuse.networks.tafie import TAFIE
+from volfuse.networks.unionnet import UnionNet
 
 __all__ = [
     "TAFIE",
@@ -15,4 +16,5 @@ __all__ = [
     "CrossFuseAutoEncoder",
     "FusionMamba",
     "LightFusionNet",
+    "UnionNet",
 ]
