@@ -14,6 +14,8 @@ pixels (Shi et al. 2016, doi:10.1109/CVPR.2016.207). At the end the image is hel
 much they differ nearby: an image fused with itself is returned exactly, and black stays black.
 """
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -79,7 +81,7 @@ class UnionNet(nn.Module):
         images = [F.pad(sources, padding, mode="replicate")]
         for _ in range(self.levels):
             images.append(_halved(images[-1]))
-        bands = [fine - _doubled(coarse) for fine, coarse in zip(images, images[1:], strict=False)]
+        bands = [fine - _doubled(coarse) for fine, coarse in pairwise(images)]
 
         parts, features = self._fuse_base(images[-1])
         for level in reversed(range(self.levels)):
