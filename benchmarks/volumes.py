@@ -1,6 +1,6 @@
 """How fused volumes hold up where image pairs say nothing: between slices, between planes, and at a tumour.
 
-    python benchmarks/volumes.py --data VOLUMES --models blendnet lightfusionnet maximum laplacian -o results
+    python benchmarks/volumes.py --data VOLUMES --models unionnet lightfusionnet maximum laplacian -o results
 
 VOLUMES holds ``registered_t1_t1c_t2_flair/{t1n,t2w}.nii.gz`` and ``flair_t1c_tumour/PATIENT/{flair,t1c,tumour,
 brainmask}.nii.gz``. Written are ``volumes.csv`` and ``tumours.csv``.
@@ -38,7 +38,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--models", nargs="+", default=("blendnet", "maximum", "laplacian", "guided_filter"))
+    parser.add_argument("--models", nargs="+", default=("unionnet", "maximum", "laplacian", "guided_filter"))
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the CSVs")
     arguments = parser.parse_args()
     t1_t2 = [arguments.data / "registered_t1_t1c_t2_flair" / f"{name}.nii.gz" for name in ("t1n", "t2w")]

@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 volfuse evaluate --pairs "$data" --split test -o build/results/reference
 volfuse evaluate --pairs "$data" --split test --convention published -o build/results/published
 python benchmarks/volumes.py --data "$volumes" -o results \
-    --models blendnet lightfusionnet maximum laplacian guided_filter
+    --models unionnet lightfusionnet maximum laplacian guided_filter
 
 cp build/results/reference/means.csv results/test_pairs.csv
 cp build/results/published/means.csv results/test_pairs_published.csv

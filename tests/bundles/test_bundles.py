@@ -64,7 +64,7 @@ def test_every_network_can_train_for_what_is_measured(bundle: Bundle) -> None:
     loss = recipe.parser.get_parsed_content("loss")
     assert any(isinstance(part, QualityLoss) for part in loss.modules())
     train = json.loads((bundle.root / "configs" / "train.json").read_text())
-    assert bundle.name == "blendnet" or "paper" in (train.get("recipes") or train["losses"])
+    assert bundle.name == "unionnet" or "paper" in (train.get("recipes") or train["losses"])
 
 
 def train_encoders(bundle: Bundle, pairs: Path, folder: Path) -> None:

@@ -7,19 +7,17 @@ compares them with published tables.
 from volfuse.metrics.contrast import average_gradient, spatial_frequency, standard_deviation
 from volfuse.metrics.correlation import (
     correlation_coefficient,
-    correlation_of_differences_ascent,
     sum_of_correlations_of_differences,
 )
 from volfuse.metrics.edges import (
     edge_artifacts,
     edge_preservation,
-    edge_preservation_ascent,
     edge_preservation_index,
     edge_preservation_index_per_source,
     edge_preservation_index_to_first,
     edge_preservation_index_to_second,
 )
-from volfuse.metrics.exposure import DesiredStructure, multi_exposure_structural_similarity
+from volfuse.metrics.exposure import multi_exposure_structural_similarity
 from volfuse.metrics.feature_information import (
     feature_mutual_information_dct,
     feature_mutual_information_edge,
@@ -51,15 +49,12 @@ from volfuse.metrics.visual_information import (
 
 __all__ = [
     "METRICS",
-    "DesiredStructure",
     "FusionMetric",
     "Metric",
     "average_gradient",
     "correlation_coefficient",
-    "correlation_of_differences_ascent",
     "edge_artifacts",
     "edge_preservation",
-    "edge_preservation_ascent",
     "edge_preservation_index",
     "edge_preservation_index_per_source",
     "edge_preservation_index_to_first",

@@ -43,27 +43,6 @@ def sum_of_correlations_of_differences(
     return torch.cat(scores, dim=1).mean(dim=1)
 
 
-def correlation_of_differences_ascent(fused: Tensor, sources: Tensor) -> Tensor:
-    r"""Where :func:`sum_of_correlations_of_differences` rises: its derivative by each fused value, in closed form.
-
-    With a hat for an image less its mean, divided by its standard deviation :math:`\sigma`, and
-    :math:`D_A = F - B`, the result is :math:`(\hat A - r \hat D_A) / \sigma_{D_A}` plus the same for B: the derivative
-    times the number of pixels, so that it does not depend on the size of the image. Standard deviations are taken as
-    :math:`\sqrt{\sigma^2 + 255^{-2}}`, so an image that hardly varies has little influence.
-
-    Args:
-        fused: (B, 1, H, W), values 0..1.
-        sources: (B, 2, H, W), values 0..1.
-
-    Returns:
-        (B, 1, H, W); the mean over height and width is 0.
-    """
-    targets, _ = _standardise(sources)
-    differences, spread = _standardise(fused - sources.flip(1))
-    correlation = (targets * differences).mean(dim=(2, 3), keepdim=True)
-    return ((targets - correlation * differences) / spread).sum(dim=1, keepdim=True)
-
-
 def pearson(first: Tensor, second: Tensor) -> Tensor:
     """Correlation over height and width, (B, 1, H, W) with (B, C, H, W) -> (B, C).
 
@@ -76,9 +55,3 @@ def pearson(first: Tensor, second: Tensor) -> Tensor:
     # that is not constant comes near 1e-12.
     varies = variance_product > 1e-24
     return (covariance / variance_product.where(varies, 1).sqrt()) * varies
-
-
-def _standardise(images: Tensor) -> tuple[Tensor, Tensor]:
-    centred = images - images.mean(dim=(2, 3), keepdim=True)
-    spread = (centred.square().mean(dim=(2, 3), keepdim=True) + 255**-2).sqrt()
-    return centred / spread, spread

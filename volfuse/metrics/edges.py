@@ -40,44 +40,6 @@ def edge_preservation(fused: Tensor, sources: Tensor) -> Tensor:
     return safe_ratio(kept, strength.sum(dim=(1, 2, 3)))
 
 
-def edge_preservation_ascent(fused: Tensor, sources: Tensor) -> Tensor:
-    r"""Where :func:`edge_preservation` rises: the derivative of its numerator by each fused value, in closed form.
-
-    With :math:`\theta` the angle between the gradients modulo 180 degrees and :math:`u` the derivative of
-    :math:`\sum_I g_I Q_{IF}` by the fused gradient, the result is :math:`S^T u`, S the Sobel operator. Strengths
-    are taken as :math:`\sqrt{s_x^2 + s_y^2 + 255^{-2}}`, so edges far below a grey level per pixel have
-    little influence.
-
-    Args:
-        fused: (B, 1, H, W), values 0..1.
-        sources: (B, N, H, W), values 0..1, any N.
-
-    Returns:
-        (B, 1, H, W); exact except in the two outermost rows and columns.
-    """
-    across_columns, across_rows = sobel(fused)
-    source_across_columns, source_across_rows = sobel(sources)
-    fused_strength = _soft_strength(across_columns, across_rows)
-    strength = _soft_strength(source_across_columns, source_across_rows)
-    dot = across_columns * source_across_columns + across_rows * source_across_rows
-    cross = across_columns * source_across_rows - across_rows * source_across_columns
-
-    relative_strength = torch.minimum(fused_strength / strength, strength / fused_strength)
-    relative_orientation = 1 - torch.atan2(cross.abs(), dot.abs()) / (math.pi / 2)
-    kept_strength = torch.sigmoid(15 * (relative_strength - 0.5))
-    kept_orientation = torch.sigmoid(22 * (relative_orientation - 0.8))
-    more_strength = torch.where(fused_strength < strength, 1 / strength, -strength / fused_strength.square())
-    stretch = kept_orientation * 15 * kept_strength * (1 - kept_strength) * more_strength / fused_strength
-    towards = (cross * dot).sign() / (math.pi / 2) / fused_strength.square()
-    turn = kept_strength * 22 * kept_orientation * (1 - kept_orientation) * towards
-
-    stretch, turn = ((strength * part).sum(dim=1, keepdim=True) for part in (stretch, turn))
-    # The Sobel kernels are antisymmetric: their adjoint is their negative.
-    by_columns, _ = sobel(stretch * across_columns - turn * across_rows)
-    _, by_rows = sobel(stretch * across_rows + turn * across_columns)
-    return -0.9994 * 0.9879 * (by_columns + by_rows)
-
-
 def edge_artifacts(fused: Tensor, sources: Tensor) -> Tensor:
     r"""N^AB/F: the share of edge information that no source has, at pixels where the fused edge is stronger than all.
 
@@ -144,10 +106,6 @@ def _edges(images: Tensor, padding: str) -> tuple[Tensor, Tensor]:
     strength = torch.hypot(horizontal, vertical) * ~flat
     sign = torch.where(horizontal < 0, -1, 1)
     return strength, torch.atan2(sign * vertical, sign * horizontal)
-
-
-def _soft_strength(horizontal: Tensor, vertical: Tensor) -> Tensor:
-    return (horizontal.square() + vertical.square() + 255**-2).sqrt()
 
 
 def _relative(strength: Tensor, fused_strength: Tensor) -> Tensor:

@@ -47,54 +47,6 @@ def multi_exposure_structural_similarity(fused: Tensor, sources: Tensor) -> Tens
     return similarity
 
 
-class DesiredStructure:
-    r"""The desired patches of :func:`multi_exposure_structural_similarity` at its second scale, and its gradient.
-
-    The second scale, half the resolution, counts six times as much as the first. Windows continue the images beyond
-    their border, which the metric does not.
-
-    Args:
-        sources: (B, N, H, W), values 0..1, any N, H and W.
-    """
-
-    def __init__(self, sources: Tensor) -> None:
-        self.sources = _continued(_halved(sources))
-        # A source with far less structure than another is amplified in the desired patch; beyond four times that
-        # is noise.
-        self.shares = _shares(255 * self.sources).clamp(max=4)
-        self.means = inner_mean(self.sources, GAUSSIAN)
-        covariances = _covariances(self.sources, GAUSSIAN)
-        self.variance = torch.einsum("bkyx,blyx,bklyx->byx", self.shares, self.shares, covariances)[:, None]
-
-    def ascent(self, fused: Tensor) -> Tensor:
-        r"""Where the similarity rises: the derivative of its sum over all windows by each fused value, in closed form.
-
-        With w the window, :math:`\mu` means within it, :math:`V = \sigma_{\hat r}^2 + \sigma_F^2 + C`, Q the similarity
-        and :math:`a_k` the shares of the sources in :math:`\hat r` the result is
-
-        .. math:: \sum_k x_k \left(w * \frac{2 a_k}{V}\right) - f \left(w * \frac{2 Q}{V}\right)
-                  + w * \frac{2 Q \mu_F - 2 \sum_k a_k \mu_k}{V}
-
-        Args:
-            fused: (B, 1, H, W), values 0..1.
-
-        Returns:
-            (B, 1, H / 2, W / 2), rounded up; exact except in the five outermost rows and columns.
-        """
-        fused = _continued(_halved(fused))
-        mean = inner_mean(fused, GAUSSIAN)
-        variance = (inner_mean(fused.square(), GAUSSIAN) - mean.square()).clamp(min=0)
-        covariances = inner_mean(fused * self.sources, GAUSSIAN) - mean * self.means
-        covariance = (self.shares * covariances).sum(dim=1, keepdim=True)
-        whole = self.variance + variance + STABILITY / 255**2
-        similarity = (2 * covariance + STABILITY / 255**2) / whole
-        offset = similarity * mean - (self.shares * self.means).sum(dim=1, keepdim=True)
-        parts = 2 * torch.cat([self.shares, -similarity, offset], dim=1) / whole
-        spread = inner_mean(F.pad(parts, (2 * BORDER,) * 4), GAUSSIAN)
-        images = torch.cat([self.sources, fused, torch.ones_like(fused)], dim=1)
-        return (images * spread).sum(dim=1, keepdim=True)[..., BORDER:-BORDER, BORDER:-BORDER]
-
-
 def _similarity_to_desired(fused: Tensor, sources: Tensor) -> Tensor:
     """Map (B, H - 10, W - 10) of one scale, from the covariances between all images in each window."""
     shares = _shares(sources)
@@ -130,7 +82,3 @@ def _halved(images: Tensor) -> Tensor:
     """Means of 2x2 pixels; an odd last row or column counts twice."""
     height, width = images.shape[2:]
     return F.avg_pool2d(F.pad(images, (0, width % 2, 0, height % 2), mode="replicate"), 2)
-
-
-def _continued(images: Tensor) -> Tensor:
-    return F.pad(images, (BORDER,) * 4, mode="replicate")

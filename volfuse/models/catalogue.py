@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from monai.bundle import ConfigParser
     from torch import nn
 
-DEFAULT_MODEL = "lightfusionnet"
+DEFAULT_MODEL = "unionnet"
 """What every front end fuses with unless the user chooses."""
 
 

@@ -1,6 +1,5 @@
 """Fusion networks, one file or folder per paper: ``forward(sources (B, N, H, W)) -> fused (B, 1, H, W)``."""
 
-from volfuse.networks.blendnet import BlendNet
 from volfuse.networks.crossfuse import CrossFuse, CrossFuseAutoEncoder
 from volfuse.networks.csafusion import CSAFusion
 from volfuse.networks.fusionmamba import FusionMamba
@@ -10,7 +9,6 @@ from volfuse.networks.unionnet import UnionNet
 
 __all__ = [
     "TAFIE",
-    "BlendNet",
     "CSAFusion",
     "CrossFuse",
     "CrossFuseAutoEncoder",

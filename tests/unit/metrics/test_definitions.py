@@ -7,17 +7,8 @@ import pytest
 import torch
 from scipy.fft import dctn
 
-from volfuse.metrics import (
-    METRICS,
-    DesiredStructure,
-    correlation_of_differences_ascent,
-    edge_preservation,
-    edge_preservation_ascent,
-    sum_of_correlations_of_differences,
-)
-from volfuse.metrics.exposure import _similarity_to_desired
+from volfuse.metrics import METRICS
 from volfuse.metrics.feature_maps import cosine_transform, sobel_edges, wavelet_transform
-from volfuse.numerics.sobel import sobel
 
 COLUMNS = torch.arange(16.0).expand(16, 16)[None, None]
 """Grey levels 0..15, a ramp along the rows."""
@@ -141,66 +132,6 @@ def test_edge_preservation_of_half_the_strength(texture):
 def test_edge_preservation_sees_orientation():
     sources = on(COLUMNS, COLUMNS)
     assert value("qabf", on(COLUMNS.transpose(2, 3)), sources) < 1e-6
-
-
-def test_the_ascent_is_the_gradient_of_edge_preservation():
-    torch.manual_seed(1)
-    smooth = torch.nn.functional.avg_pool2d(torch.rand(1, 3, 40, 40, dtype=torch.float64), 7, stride=1)
-    # The ramp keeps all orientations away from 90 degrees, where the metric jumps and the ascent does not.
-    smooth = smooth + torch.arange(34) / 10
-    fused, sources = smooth[:, :1].requires_grad_(), smooth[:, 1:]
-    horizontal, vertical = sobel(sources)
-    whole = torch.hypot(horizontal, vertical).sum()
-    (gradient,) = torch.autograd.grad(edge_preservation(fused, sources).sum() * whole, fused)
-    ascent = edge_preservation_ascent(fused.detach(), sources)
-    inside = (..., slice(2, -2), slice(2, -2))
-    pair = torch.stack([gradient[inside].flatten(), ascent[inside].flatten()])
-    assert torch.corrcoef(pair)[0, 1] > 0.99
-    assert pair[1].norm() / pair[0].norm() == pytest.approx(1, abs=0.05)
-
-
-def test_the_ascent_is_the_gradient_of_the_sum_of_correlations_of_differences():
-    sources = torch.rand(2, 2, 9, 12, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-    fused = (0.7 * sources[:, :1] + 0.6 * sources[:, 1:].square()).requires_grad_()
-    (gradient,) = torch.autograd.grad(sum_of_correlations_of_differences(fused, sources).sum(), fused)
-    ascent = correlation_of_differences_ascent(fused.detach(), sources)
-    assert ascent.abs().max() > 5
-    torch.testing.assert_close(ascent, gradient * 9 * 12, rtol=0, atol=0.01)
-
-
-def test_the_ascent_is_the_gradient_of_the_similarity_to_the_desired_structure():
-    torch.manual_seed(5)
-    smooth = torch.nn.functional.avg_pool2d(torch.rand(1, 3, 70, 80, dtype=torch.float64), 5, stride=1)
-    halves = torch.nn.functional.avg_pool2d(smooth, 2)
-    fused, sources = halves[:, :1].requires_grad_(), halves[:, 1:]
-    (gradient,) = torch.autograd.grad(_similarity_to_desired(255 * fused, 255 * sources).sum(), fused)
-    ascent = DesiredStructure(smooth[:, 1:]).ascent(smooth[:, :1])
-    inside = (..., slice(10, -10), slice(10, -10))
-    assert ascent[inside].abs().max() > 1
-    torch.testing.assert_close(ascent[inside], gradient[inside])
-
-
-def test_a_step_along_the_ascent_of_the_structure_raises_mef_ssim(texture, other_texture):
-    sources = on(texture, other_texture)
-    mean = sources.mean(dim=1, keepdim=True)
-    ascent = DesiredStructure(sources).ascent(mean)
-    step = torch.nn.functional.interpolate(ascent, size=mean.shape[2:], mode="nearest")
-    stepped = (mean + 0.02 * step / step.abs().amax()).clamp(0, 1)
-    assert value("mef_ssim", stepped, sources) > value("mef_ssim", mean, sources) + 1e-3
-
-
-def test_the_ascent_of_the_structure_is_zero_where_nothing_varies():
-    assert not DesiredStructure(torch.zeros(1, 2, 9, 8)).ascent(torch.zeros(1, 1, 9, 8)).any()
-    level = torch.full((1, 3, 9, 8), 0.7)
-    assert DesiredStructure(level[:, 1:]).ascent(level[:, :1]).abs().max() < 1e-3
-
-
-def test_the_ascent_of_the_correlations_is_finite_where_nothing_varies():
-    assert not correlation_of_differences_ascent(torch.zeros(1, 1, 8, 8), torch.ones(1, 2, 8, 8)).any()
-
-
-def test_the_ascent_is_finite_where_nothing_has_an_edge():
-    assert not edge_preservation_ascent(torch.zeros(1, 1, 8, 8), torch.ones(1, 2, 8, 8)).any()
 
 
 def test_edge_artifacts_are_edges_stronger_than_every_source():

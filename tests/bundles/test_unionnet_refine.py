@@ -7,7 +7,7 @@ from volfuse.models import bundles
 
 
 def test_refining_starts_from_the_trained_weights_and_leaves_its_own(pairs: Path, tmp_path: Path) -> None:
-    bundle = bundles()["blendnet"]
+    bundle = bundles()["unionnet"]
     start = torch.load(bundle.weights, weights_only=True)
     overrides = {"dataset_dir": str(pairs), "tasks": ["phantom"], "max_epochs": 1}
 
