@@ -13,8 +13,9 @@ from volfuse.imaging import slices_of
 from volfuse.label.activelearning.scores import appearance, disagreement, quality, scored_slices
 from volfuse.label.datastore import paired
 from volfuse.label.models import loaded
+from volfuse.models import DEFAULT_MODEL
 
-_MODELS = ("lightfusionnet", "laplacian", "guided_filter")
+_MODELS = (DEFAULT_MODEL, "laplacian", "guided_filter")
 """What is scored unless the request names others: quick, and different from each other."""
 
 

@@ -55,7 +55,7 @@ def edge_excess_loss(fused: Tensor, sources: Tensor, margin: float = 0.98) -> Te
 
 
 class QualityLoss(nn.Module):
-    """Weighted sum of fusion metrics and :func:`edge_excess_loss`; ``research/2026-11-blendnet.md`` has the ablation.
+    """Weighted sum of fusion metrics and :func:`edge_excess_loss`; ``research/2026-11-blendnet.md`` has an ablation.
 
     Args:
         metrics: weight per differentiable metric of ``volfuse.metrics.METRICS``.
