@@ -63,13 +63,16 @@ class LesionPrepareBatch(FusionPrepareBatch):
         return both, both
 
 
-def clip_gradients(optimizer: torch.optim.Optimizer, network: nn.Module, largest_norm: float) -> None:
-    """Let no step of ``optimizer`` use a gradient of ``network`` that is longer than ``largest_norm``."""
+def clip_gradients(
+    optimizer: torch.optim.Optimizer, network: nn.Module, largest_norm: float
+) -> torch.optim.Optimizer:
+    """Let no step of ``optimizer`` use a gradient of ``network`` longer than ``largest_norm``; returns it."""
 
     def clip(*_: object) -> None:
         nn.utils.clip_grad_norm_(network.parameters(), largest_norm)
 
     optimizer.register_step_pre_hook(clip)
+    return optimizer
 
 
 class FreezeBatchNorm:

@@ -9,6 +9,7 @@ from volfuse.engine import (
     FreezeBatchNorm,
     FusionPrepareBatch,
     HalfPrecision,
+    clip_gradients,
     fusion_metric_handlers,
     newest_checkpoint,
 )
@@ -82,3 +83,12 @@ def test_metric_handlers_average_under_their_titles() -> None:
     for title, convention in (("SF", "reference"), ("SF_published", "published")):
         expected = METRICS["sf"](fused, sources, convention=convention).mean().item()
         assert metrics[title] == pytest.approx(expected)
+
+
+def test_long_gradients_are_cut_before_a_step() -> None:
+    network = torch.nn.Linear(3, 1, bias=False)
+    start = network.weight.detach().clone()
+    optimizer = clip_gradients(torch.optim.SGD(network.parameters(), lr=1.0), network, 0.5)
+    (1000 * network.weight).sum().backward()
+    optimizer.step()
+    assert (network.weight - start).norm().item() == pytest.approx(0.5, abs=1e-4)
