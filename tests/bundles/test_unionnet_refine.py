@@ -21,5 +21,5 @@ def test_refining_starts_from_the_trained_weights_and_leaves_its_own(pairs: Path
         refined = torch.load(folder / "model.pt", weights_only=True)
         return max((refined[name] - start[name]).abs().max().item() for name in start)
 
-    assert change(0.0) == 0
+    assert change(0.0) < 1e-6  # the moving average rounds
     assert 0 < change(0.001) < 0.1
