@@ -37,5 +37,5 @@ def test_a_network_for_focal_planes_trains_and_is_measured_against_the_truth(
     with (tmp_path / "focal_stacks.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["image"] for row in rows} == {"8.png", "9.png"}
-    methods = {row["method"]: float(row["PSNR"]) for row in rows if row["image"] == "8.png"}
-    assert methods["guided_filter"] > methods["best single plane"] and "tafie" in methods
+    models = {row["model"]: float(row["PSNR"]) for row in rows if row["image"] == "8.png"}
+    assert models["guided_filter"] > models["best single plane"] and "tafie" in models

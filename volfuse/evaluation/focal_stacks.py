@@ -18,23 +18,21 @@ from volfuse.storage import write_whole
 
 METRICS: Mapping[str, Callable[[Tensor, Tensor], Any]] = {"PSNR": PSNRMetric(1.0), "SSIM": ssim}
 BEST_PLANE = "best single plane"
-_COLUMNS = ("image", "method", *METRICS)
+_COLUMNS = ("image", "model", *METRICS)
 
 
-def measure(
-    methods: Mapping[str, FusionNetwork], stacks: Iterable[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
-    """Fuse every stack by every method and by every classical rule.
+def measure(models: Mapping[str, FusionNetwork], stacks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Fuse every stack by every model and by every classical rule.
 
     Args:
-        methods: by name, ``method(sources (1, N, H, W)) -> (1, 1, H, W)``.
+        models: by name, ``model(sources (1, N, H, W)) -> (1, 1, H, W)``.
         stacks: with ``name``, ``image`` (N, H, W) and ``truth`` (1, H, W), values 0..1.
 
     Returns:
-        One row per stack and method: ``image``, ``method``, ``PSNR`` in dB and ``SSIM`` (Gaussian window of 11).
-        The method "best single plane" is the plane of the best PSNR, which only the truth can tell.
+        One row per stack and model: ``image``, ``model``, ``PSNR`` in dB and ``SSIM`` (Gaussian window of 11).
+        The rows "best single plane" are of the plane of the best PSNR, which only the truth can tell.
     """
-    networks: dict[str, FusionNetwork] = {**methods, **{name: rule() for name, rule in CLASSICAL.items()}}
+    networks: dict[str, FusionNetwork] = {**models, **{name: rule() for name, rule in CLASSICAL.items()}}
     rows = []
     for stack in stacks:
         planes, truth = stack["image"][None], stack["truth"][None]
@@ -43,7 +41,7 @@ def measure(
         images[BEST_PLANE] = max(planes.split(1, dim=1), key=lambda plane: _value("PSNR", plane, truth))
         for name, image in images.items():
             values = {metric: _value(metric, image.to(truth), truth) for metric in METRICS}
-            rows.append({"image": stack["name"], "method": name, **values})
+            rows.append({"image": stack["name"], "model": name, **values})
     return rows
 
 
@@ -63,14 +61,14 @@ def write_report(rows: Iterable[Mapping[str, Any]], folder: str | Path) -> str:
     writer.writerows(rows)
     write_whole(Path(folder) / "focal_stacks.csv", text.getvalue())
     means = {
-        method: [fmean(row[metric] for row in rows if row["method"] == method) for metric in METRICS]
-        for method in dict.fromkeys(row["method"] for row in rows)
+        model: [fmean(row[metric] for row in rows if row["model"] == model) for metric in METRICS]
+        for model in dict.fromkeys(row["model"] for row in rows)
     }
     lines = [
-        f"| {method} | {psnr:.2f} | {similarity:.4f} |"
-        for method, (psnr, similarity) in sorted(means.items(), key=lambda item: -item[1][0])
+        f"| {model} | {psnr:.2f} | {similarity:.4f} |"
+        for model, (psnr, similarity) in sorted(means.items(), key=lambda item: -item[1][0])
     ]
-    return "\n".join(["| method | PSNR / dB | SSIM |", "|---|---|---|", *lines])
+    return "\n".join(["| model | PSNR / dB | SSIM |", "|---|---|---|", *lines])
 
 
 def _value(metric: str, image: Tensor, truth: Tensor) -> float:

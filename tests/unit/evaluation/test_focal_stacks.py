@@ -17,26 +17,26 @@ def stack() -> dict[str, object]:
 
 def test_a_constant_error_of_a_tenth_is_20_db(stack: dict[str, object]) -> None:
     rows = measure({"brighter": lambda planes: stack["truth"][None] + 0.1}, [stack])
-    values = {row["method"]: row for row in rows}
+    values = {row["model"]: row for row in rows}
     assert values["brighter"]["PSNR"] == pytest.approx(20, abs=1e-4)
     assert 0.9 < values["brighter"]["SSIM"] < 1
 
 
 def test_the_best_plane_is_the_one_that_shows_most_of_the_scene(stack: dict[str, object]) -> None:
-    methods = {str(index): lambda planes, index=index: planes[:, index : index + 1] for index in range(3)}
-    values = {row["method"]: row["PSNR"] for row in measure(methods, [stack])}
+    models = {str(index): lambda planes, index=index: planes[:, index : index + 1] for index in range(3)}
+    values = {row["model"]: row["PSNR"] for row in measure(models, [stack])}
     assert values[BEST_PLANE] == values["2"] > max(values["0"], values["1"])
 
 
 def test_rules_that_choose_detail_beat_every_plane_and_the_average_does_not(stack: dict[str, object]) -> None:
-    values = {row["method"]: row["PSNR"] for row in measure({}, [stack])}
+    values = {row["model"]: row["PSNR"] for row in measure({}, [stack])}
     assert values["guided_filter"] > values[BEST_PLANE] > values["average"]
 
 
 def test_the_report_has_a_row_per_image_and_the_means_best_first(tmp_path: Path) -> None:
     rows = [
-        {"image": image, "method": method, "PSNR": psnr, "SSIM": 0.5}
-        for image, method, psnr in (
+        {"image": image, "model": model, "PSNR": psnr, "SSIM": 0.5}
+        for image, model, psnr in (
             ("a", "low", 10.0),
             ("a", "high", 20.0),
             ("b", "low", 12.0),

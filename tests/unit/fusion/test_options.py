@@ -86,15 +86,27 @@ assert (dummy["type"], dummy["minimum"], dummy["maximum"], dummy["default"]) == 
 assert InferParameters.model_validate_json('{"dummy": 0.5}').dummy == 0.5
 """,
     "panel": """
+import os
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
 import slicer
 import standins
 standins.install()
+import qt
+from SlicerFusionLib.option_widgets import option_widgets
 from SlicerFusionLib.options import chosen_options
 from SlicerFusionLib.parameters import FusionParameters
 parameters = FusionParameters(slicer.vtkMRMLScriptedModuleNode())
 assert parameters.dummy == 0.25
 parameters.dummy = 0.5
 assert chosen_options(parameters)["dummy"] == 0.5
+application = qt.QApplication([])
+section = qt.QWidget()
+widgets = option_widgets(qt.QFormLayout(section), {})
+parameters.connectParametersToGui(widgets)
+dummy = widgets["dummy"]
+assert (dummy.value, dummy.minimum, dummy.maximum, dummy.toolTip) == (0.5, 0, 1, "It does nothing.")
+dummy.value = 0.75
+assert parameters.dummy == 0.75
 """,
 }
 NEEDS = {"server": ["fastapi"], "panel": ["slicer", "PySide6"]}
