@@ -10,7 +10,7 @@ from monai.engines import PrepareBatch
 from monai.handlers import CheckpointLoader, IgniteMetricHandler, MetricsSaver, StatsHandler, from_engine
 from torch import Tensor, nn
 
-from volfuse.metrics import FusionMetric
+from volfuse.metrics import Convention, FusionMetric
 from volfuse.numerics.lesions import draw_lesions
 
 
@@ -131,7 +131,7 @@ class HalfPrecision:
         }
 
 
-REPORTED: Mapping[str, tuple[str, str]] = {
+REPORTED: Mapping[str, tuple[str, Convention]] = {
     "EN": ("en", "reference"),
     "SD": ("sd", "reference"),
     "SF": ("sf", "reference"),
@@ -147,7 +147,7 @@ REPORTED: Mapping[str, tuple[str, str]] = {
 
 
 def fusion_metric_handlers(
-    metrics: Mapping[str, tuple[str, str]] = REPORTED,
+    metrics: Mapping[str, tuple[str, Convention]] = REPORTED,
 ) -> dict[str, IgniteMetricHandler]:
     """Return metric handlers for an evaluator that compares ``pred`` with the sources.
 

@@ -8,12 +8,14 @@ import numpy as np
 
 from volfuse.evaluation.results import TaskValues
 from volfuse.evaluation.statistics import mean_interval
-from volfuse.metrics import Metric
+from volfuse.metrics import Convention, Metric
 
 _COLUMNS = ("split", "convention", "task", "pairs", "model", "metric", "mean", "low", "high")
 
 
-def means_csv(tasks: Sequence[TaskValues], metrics: Sequence[Metric], split: str, convention: str) -> str:
+def means_csv(
+    tasks: Sequence[TaskValues], metrics: Sequence[Metric], split: str, convention: Convention
+) -> str:
     """Write the mean of each metric over the pairs for which every model has a value.
 
     Args:

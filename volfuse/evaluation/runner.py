@@ -18,7 +18,7 @@ from volfuse.evaluation.values import Row, ValueFile
 from volfuse.fusion.pipeline import FusionPipeline
 from volfuse.fusion.steps import Case, Steps
 from volfuse.imaging import as_stored
-from volfuse.metrics import METRICS, Metric
+from volfuse.metrics import METRICS, Convention, Metric
 from volfuse.models import takes
 
 _MOST_WORKERS = 8
@@ -134,7 +134,7 @@ def run(
     return sorted(notes)
 
 
-def measure_metrics(convention: str) -> Measure:
+def measure_metrics(convention: Convention) -> Measure:
     """Return what computes metrics, under the ``"reference"`` or the ``"published"`` convention."""
 
     def measure(each: Measurement, case: Case, names: Sequence[str]) -> list[Row]:
@@ -167,7 +167,7 @@ def _measure_pair(work: Sequence[tuple[Measurement, Sequence[str]]], measure: Me
     return done
 
 
-def _measure(metric: Metric, fused: Tensor, image: Tensor, convention: str) -> float:
+def _measure(metric: Metric, fused: Tensor, image: Tensor, convention: Convention) -> float:
     """Return the mean over the slices of fused (1, H, W, D) and image (N, H, W, D)."""
     try:
         each = [

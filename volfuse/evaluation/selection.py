@@ -5,14 +5,13 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from volfuse.data import paired_datalist
 from volfuse.errors import FusionError, unknown_name
-from volfuse.metrics import METRICS, Metric
+from volfuse.metrics import METRICS, Convention, Metric
 from volfuse.models import Model, catalogue
 
-_CONVENTIONS = ("reference", "published")
 _Item = TypeVar("_Item")
 
 
@@ -54,7 +53,7 @@ class Selection:
     pairs: tuple[Pair, ...]
     split: str
     metrics: tuple[Metric, ...]
-    convention: str = "reference"
+    convention: Convention = "reference"
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -83,11 +82,12 @@ def select(
     Raises:
         FusionError: if a name is unknown, a file is missing or the split holds no pairs.
     """
-    _look_up("convention", [convention], dict.fromkeys(_CONVENTIONS))
+    conventions: dict[str, Convention] = {name: name for name in get_args(Convention)}
+    (chosen_convention,) = _look_up("convention", [convention], conventions)
     chosen_models = _look_up("model", models, catalogue())
     chosen_metrics = _look_up("metric", metrics, METRICS)
     pairs = find_pairs(dataset_dir, split, tasks)
-    return Selection(chosen_models, tuple(pairs), split, chosen_metrics, convention)
+    return Selection(chosen_models, tuple(pairs), split, chosen_metrics, chosen_convention)
 
 
 def find_pairs(dataset_dir: Path, split: str = "test", tasks: Collection[str] = ()) -> list[Pair]:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from volfuse.metrics.inputs import grey_levels, is_published, prepare
+from volfuse.metrics.inputs import Convention, grey_levels, is_published, prepare
 from volfuse.numerics.arithmetic import safe_sqrt
 
 
@@ -17,7 +17,7 @@ def standard_deviation(fused: Tensor, sources: Tensor) -> Tensor:
     return 255 * fused.flatten(1).std(dim=1, correction=0)
 
 
-def spatial_frequency(fused: Tensor, sources: Tensor, *, convention: str = "reference") -> Tensor:
+def spatial_frequency(fused: Tensor, sources: Tensor, *, convention: Convention = "reference") -> Tensor:
     r"""SF: the root of the mean squared steps between neighbours (Eskicioglu and Fisher 1995, IEEE T. Commun. 43).
 
     .. math:: SF = \sqrt{\mathrm{mean}[(F_{y,x} - F_{y,x-1})^2] + \mathrm{mean}[(F_{y,x} - F_{y-1,x})^2]}
@@ -33,7 +33,7 @@ def spatial_frequency(fused: Tensor, sources: Tensor, *, convention: str = "refe
     return safe_sqrt(squares[0] + squares[1])
 
 
-def average_gradient(fused: Tensor, sources: Tensor, *, convention: str = "reference") -> Tensor:
+def average_gradient(fused: Tensor, sources: Tensor, *, convention: Convention = "reference") -> Tensor:
     r"""AG: the mean of :math:`\sqrt{(G_x^2 + G_y^2) / 2}` (Cui et al. 2015, Opt. Commun. 341).
 
     The derivatives are central differences, one-sided at the border (``numpy.gradient``). Range 0..255 grey levels,

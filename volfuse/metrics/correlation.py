@@ -5,7 +5,7 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from volfuse.metrics.inputs import is_published, prepare
+from volfuse.metrics.inputs import Convention, is_published, prepare
 
 
 def correlation_coefficient(fused: Tensor, sources: Tensor) -> Tensor:
@@ -19,7 +19,7 @@ def correlation_coefficient(fused: Tensor, sources: Tensor) -> Tensor:
 
 
 def sum_of_correlations_of_differences(
-    fused: Tensor, sources: Tensor, *, convention: str = "reference"
+    fused: Tensor, sources: Tensor, *, convention: Convention = "reference"
 ) -> Tensor:
     r"""SCD: what the fused image adds to one source should look like the other.
 

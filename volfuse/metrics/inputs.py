@@ -1,10 +1,15 @@
 """What every metric does with its arguments before it computes anything."""
 
+from typing import Literal, get_args
+
 import torch
 from monai.data import MetaTensor
 from torch import Tensor
 
 GREY_LEVELS = 256
+
+Convention = Literal["reference", "published"]
+"""Whose arithmetic: that of the definition, or that of the papers' tables where it differs."""
 
 
 def prepare(fused: Tensor, sources: Tensor, minimum_size: int = 2) -> tuple[Tensor, Tensor]:
@@ -51,13 +56,13 @@ def plain_tensor(images: Tensor) -> Tensor:
     return images.as_tensor() if isinstance(images, MetaTensor) else images
 
 
-def is_published(convention: str) -> bool:
+def is_published(convention: Convention) -> bool:
     """Return whether a convention is the papers' arithmetic.
 
     Raises:
         ValueError: the convention is neither ``"reference"`` nor ``"published"``.
     """
-    if convention not in ("reference", "published"):
+    if convention not in get_args(Convention):
         raise ValueError(f"convention must be 'reference' or 'published', got {convention!r}.")
     return convention == "published"
 

@@ -8,7 +8,7 @@ from monai.metrics.utils import do_metric_reduction
 from monai.utils import MetricReduction
 from torch import Tensor
 
-from volfuse.metrics.inputs import is_published
+from volfuse.metrics.inputs import Convention, is_published
 from volfuse.metrics.registry import find_metric
 
 
@@ -40,7 +40,7 @@ class FusionMetric(CumulativeIterationMetric):
     def __init__(
         self,
         metric: str,
-        convention: str = "reference",
+        convention: Convention = "reference",
         reduction: MetricReduction | str = MetricReduction.MEAN,
     ) -> None:
         super().__init__()

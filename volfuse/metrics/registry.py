@@ -16,7 +16,7 @@ from volfuse.metrics import (
     structural,
     visual_information,
 )
-from volfuse.metrics.inputs import is_published
+from volfuse.metrics.inputs import Convention, is_published
 
 _WRAPS = "8-bit differences and squares wrap around modulo 256"
 
@@ -45,7 +45,7 @@ class Metric:
     differentiable: bool = True
     published: str = ""
 
-    def __call__(self, fused: Tensor, sources: Tensor, *, convention: str = "reference") -> Tensor:
+    def __call__(self, fused: Tensor, sources: Tensor, *, convention: Convention = "reference") -> Tensor:
         """Compute the metric, shape (B,), under ``"reference"`` or ``"published"`` arithmetic."""
         if is_published(convention) and self.published:
             return self.function(fused, sources, convention=convention)

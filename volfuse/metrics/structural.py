@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from volfuse.metrics.inputs import is_published, prepare
+from volfuse.metrics.inputs import Convention, is_published, prepare
 from volfuse.numerics.ssim import SCALE_WEIGHTS, WINDOW_SIZE, ssim, ssim_by_scale
 
 
@@ -21,7 +21,7 @@ def structural_similarity_per_source(fused: Tensor, sources: Tensor) -> Tensor:
     return ssim(fused, sources)
 
 
-def structural_similarity(fused: Tensor, sources: Tensor, *, convention: str = "reference") -> Tensor:
+def structural_similarity(fused: Tensor, sources: Tensor, *, convention: Convention = "reference") -> Tensor:
     """SSIM: the mean over the sources of :func:`structural_similarity_per_source`.
 
     Range -1..1, higher is better; identical inputs give 1. Two different sources cannot both be matched, so 1 is out

@@ -132,9 +132,10 @@ class Refinement(nn.Module):
         self.look = nn.Conv2d(in_channels, channels, 3, padding=1, padding_mode="replicate")
         self.think = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="replicate")
         self.predict = nn.Conv2d(channels, out_channels, 1)
+        weight, bias = self.predict.parameters()
         with torch.no_grad():  # close to the plain union to begin with
-            self.predict.weight.mul_(0.1)
-        nn.init.zeros_(self.predict.bias)
+            weight.mul_(0.1)
+        nn.init.zeros_(bias)
 
     def forward(self, seen: Tensor, coarser: Tensor | float = 0.0) -> tuple[Tensor, Tensor]:
         """(B, C_in, h, w) and features (B, C, h, w) -> prediction (B, C_out, h, w) and features (B, C, h, w)."""
