@@ -74,15 +74,19 @@ class Request:
 
 def main() -> int:
     """Write or check all pages; return the exit code."""
-    stale = [page for page in pages() if refresh(page.read_text()) != page.read_text()]
-    if "--check" in sys.argv[1:]:
-        for page in stale:
+    stale = {}
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        if (fresh := refresh(text)) != text:
+            stale[page] = fresh
+    is_check = "--check" in sys.argv[1:]
+    for page, fresh in stale.items():
+        if is_check:
             print(f"{page.relative_to(ROOT)} differs from its CSVs; run: python docs/write_tables.py")
-        return bool(stale)
-    for page in stale:
-        page.write_text(refresh(page.read_text()))
-        print(page.relative_to(ROOT))
-    return 0
+        else:
+            page.write_text(fresh, encoding="utf-8")
+            print(page.relative_to(ROOT))
+    return int(is_check and bool(stale))
 
 
 def pages() -> list[Path]:

@@ -21,7 +21,7 @@ def name(page: Path) -> str:
 
 def anchors(page: Path) -> set[str]:
     """Return what a link to a heading of the page may say, as GitHub and MkDocs make it from the heading."""
-    headings = re.findall(r"^#+ (.*)$", CODE.sub("", page.read_text()), re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", CODE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
     words = [re.sub(r"[^\w\s-]", "", heading.lower()).strip() for heading in headings]
     return {re.sub(r"\s+", "-", word) for word in words}
 
@@ -29,7 +29,7 @@ def anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize("page", pages(), ids=name)
 def test_links_lead_somewhere(page: Path) -> None:
     lost = []
-    for link in LINK.findall(CODE.sub("", page.read_text())):
+    for link in LINK.findall(CODE.sub("", page.read_text(encoding="utf-8"))):
         if link.startswith(("http:", "https:")):
             continue
         path, _, anchor = link.partition("#")
@@ -41,13 +41,13 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", pages(), ids=name)
 def test_lines_of_prose_are_short(page: Path) -> None:
-    text = CODE.sub("", page.read_text())
+    text = CODE.sub("", page.read_text(encoding="utf-8"))
     assert [line for line in text.splitlines() if len(line) > LONGEST_LINE and PROSE.match(line)] == []
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("[!r]*/**/*.md")), ids=name)
 def test_a_page_is_read_at_one_sitting(page: Path) -> None:
-    assert len(page.read_text().split()) <= MOST_WORDS
+    assert len(page.read_text(encoding="utf-8").split()) <= MOST_WORDS
 
 
 def test_messages_and_docstrings_name_pages_that_exist() -> None:
@@ -56,7 +56,7 @@ def test_messages_and_docstrings_name_pages_that_exist() -> None:
         (file, path)
         for file in listed.stdout.split()
         if not file.startswith("tests/docs/") and (ROOT / file).is_file()
-        for path in PATH_OF_A_PAGE.findall((ROOT / file).read_text())
+        for path in PATH_OF_A_PAGE.findall((ROOT / file).read_text(encoding="utf-8"))
         if not (ROOT / path).exists()
     }
     assert lost == set()

@@ -33,14 +33,16 @@ def lines(request: str) -> list[str]:
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_tables_are_what_their_csvs_say(page: Path) -> None:
-    assert page.read_text() == refresh(page.read_text()), "run: python docs/write_tables.py"
+    assert page.read_text(encoding="utf-8") == refresh(page.read_text(encoding="utf-8")), (
+        "run: python docs/write_tables.py"
+    )
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_number_is_typed_into_a_table(page: Path) -> None:
     typed = [
         line
-        for line in TABLE.sub("", page.read_text()).splitlines()
+        for line in TABLE.sub("", page.read_text(encoding="utf-8")).splitlines()
         if line.startswith("|") and any(NUMBER.fullmatch(cell.strip()) for cell in line.split("|"))
     ]
     assert typed == []
@@ -48,7 +50,7 @@ def test_no_number_is_typed_into_a_table(page: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["results", "research"])
 def test_every_csv_is_explained(folder: str) -> None:
-    told = "".join(page.read_text() for page in (ROOT / folder).glob("*.md"))
+    told = "".join(page.read_text(encoding="utf-8") for page in (ROOT / folder).glob("*.md"))
     assert [path.name for path in (ROOT / folder).glob("*.csv") if path.name not in told] == []
 
 

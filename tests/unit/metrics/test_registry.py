@@ -18,5 +18,5 @@ def test_every_function_is_public_and_documented():
 
 
 def test_documentation_lists_every_metric():
-    page = (Path(__file__).parents[3] / "docs" / "concepts" / "metrics.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "concepts" / "metrics.md").read_text(encoding="utf-8")
     assert [name for name in METRICS if f"`{name}`" not in page] == []
