@@ -169,4 +169,4 @@ def test_the_self_test_of_the_module_passes(
     monkeypatch.setattr("SlicerFusionLib.fusion_logic.new_worker", lambda: worker)
     SlicerFusion.SlicerFusionTest().runTest()
     names = [volume.GetName() for volume in slicer.util.getNodesByClass("vtkMRMLVectorVolumeNode")]
-    assert names == ["PhantomPET + PhantomMR (Maximum)"]
+    assert names == ["PhantomPET + PhantomMR (Average)"]
