@@ -4,14 +4,17 @@ from torch import Tensor, nn
 
 from volfuse.numerics.arithmetic import safe_ratio
 
-_ENOUGH, _TOO_LITTLE, _TOO_MUCH = 1.0, 0.7, 1.12
+_TOO_LITTLE, _TOO_MUCH = 0.7, 1.12
+_SHAPE = 0.05
 
 
-def transfer_loss(fused_change: Tensor, source_change: Tensor, shape_weight: float = 0.05) -> Tensor:
-    r"""How far the transfer T of changes in the sources is from 1.
+def transfer_loss(
+    fused_change: Tensor, source_change: Tensor, enough: float = 1.0, rescue: float = 4.0
+) -> Tensor:
+    r"""How far the transfer T of changes in the sources is from enough.
 
-    .. math:: L = \mathrm{mean} \left[ (1 - T)_+^2 + 4 \, (0.7 - T)_+^2 + 2 \, (T - 1.12)_+^2
-              + w \frac{\lVert \Delta F - d \rVert^2}{\lVert d \rVert^2} \right], \quad
+    .. math:: L = \mathrm{mean} \left[ (e - T)_+^2 + r \, (0.7 - T)_+^2 + 2 \, (T - 1.12)_+^2
+              + 0.05 \frac{\lVert \Delta F - d \rVert^2}{\lVert d \rVert^2} \right], \quad
               T = \frac{\langle \Delta F, d \rangle}{\langle d, d \rangle}
 
     The second term is for the lesions that are nearly lost, the third against amplification, and the last, small one
@@ -20,7 +23,8 @@ def transfer_loss(fused_change: Tensor, source_change: Tensor, shape_weight: flo
     Args:
         fused_change: :math:`\Delta F`, the change of the fused image, (B, 1, H, W).
         source_change: d, what was added to the sources, (B, N, H, W); images without a change do not count.
-        shape_weight: w.
+        enough: e, a transfer that is not pushed further.
+        rescue: r, the weight of what is nearly lost.
 
     Returns:
         A scalar, 0 or more; 0 if no image has a change.
@@ -32,10 +36,10 @@ def transfer_loss(fused_change: Tensor, source_change: Tensor, shape_weight: flo
     kept = safe_ratio((fused_change * added).sum(dim=(1, 2, 3)), energy)
     shape = safe_ratio((fused_change - added).square().sum(dim=(1, 2, 3)), energy)
     losses = (
-        (_ENOUGH - kept).relu().square()
-        + 4 * (_TOO_LITTLE - kept).relu().square()
+        (enough - kept).relu().square()
+        + rescue * (_TOO_LITTLE - kept).relu().square()
         + 2 * (kept - _TOO_MUCH).relu().square()
-        + shape_weight * shape
+        + _SHAPE * shape
     )
     return (losses * changed).sum() / changed.sum().clamp(min=1)
 
@@ -46,12 +50,16 @@ class LesionLoss(nn.Module):
     Args:
         loss: called as ``loss(fused, sources)`` on the images without lesions.
         weight: of the transfer loss.
+        enough: see :func:`transfer_loss`.
+        rescue: see :func:`transfer_loss`.
     """
 
-    def __init__(self, loss: nn.Module, weight: float) -> None:
+    def __init__(self, loss: nn.Module, weight: float, enough: float = 1.0, rescue: float = 4.0) -> None:
         super().__init__()
         self.loss = loss
         self.weight = weight
+        self.enough = enough
+        self.rescue = rescue
 
     def forward(self, fused: Tensor, sources: Tensor) -> Tensor:
         """Return a scalar.
@@ -63,6 +71,5 @@ class LesionLoss(nn.Module):
         """
         before, after = fused.chunk(2)
         without, with_lesions = sources.chunk(2)
-        return self.loss(before, without) + self.weight * transfer_loss(
-            after - before, with_lesions - without
-        )
+        lost = transfer_loss(after - before, with_lesions - without, self.enough, self.rescue)
+        return self.loss(before, without) + self.weight * lost

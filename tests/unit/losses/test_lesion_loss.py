@@ -22,6 +22,13 @@ def test_the_loss_is_that_of_the_formula(transfer: float, expected: float) -> No
     assert transfer_loss(transfer * CHANGE, IN_FIRST).item() == pytest.approx(expected, abs=1e-5)
 
 
+def test_what_is_enough_is_not_pushed_and_what_is_nearly_lost_counts_more() -> None:
+    shape = 0.05 * 0.1**2
+    assert transfer_loss(0.9 * CHANGE, IN_FIRST, enough=0.9).item() == pytest.approx(shape, abs=1e-5)
+    more = transfer_loss(0.5 * CHANGE, IN_FIRST, rescue=10) - transfer_loss(0.5 * CHANGE, IN_FIRST)
+    assert more.item() == pytest.approx(6 * 0.2**2, abs=1e-5)
+
+
 def test_it_does_not_matter_which_source_has_the_lesion() -> None:
     fused_change = 0.6 * CHANGE
     assert transfer_loss(fused_change, IN_FIRST) == transfer_loss(fused_change, IN_FIRST.flip(1))
