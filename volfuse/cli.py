@@ -127,7 +127,8 @@ def demo(
 
         output.mkdir(parents=True, exist_ok=True)
         pair = write_demo_pair(output)
-        options = FusionOptions(windows=["mr", "pet"], colormaps=[None, "afmhot"])
+        # Wide windows: where both scans are near white there is no room for what either shows.
+        options = FusionOptions(windows=["0:350", "0:420"], colormaps=[None, "afmhot"])
         pipeline = FusionPipeline(model, device)
         with progress_bar() as progress:
             fused = pipeline.fuse(pair, options, progress)

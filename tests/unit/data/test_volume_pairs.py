@@ -9,7 +9,9 @@ from volfuse.data.volume_pairs import write_volume_pairs
 from volfuse.imaging import read_image
 
 
-def test_slices_of_volumes_become_pairs_in_three_planes(mr_file: Path, pet_file: Path, tmp_path: Path) -> None:
+def test_slices_of_volumes_become_pairs_in_three_planes(
+    mr_file: Path, pet_file: Path, tmp_path: Path
+) -> None:
     (tmp_path / "splits.json").write_text(json.dumps({"other": {"sources": ["a", "b"], "clean_train": []}}))
     count = write_volume_pairs(tmp_path, "mr_pet", [(mr_file, pet_file)])
     pairs = paired_datalist(tmp_path, "mr_pet", "clean_train")
