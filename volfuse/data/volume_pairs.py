@@ -50,10 +50,10 @@ def write_volume_pairs(folder: Path, task: str, volumes: Sequence[tuple[Path, Pa
                     path.parent.mkdir(parents=True, exist_ok=True)
                     sitk.WriteImage(sitk.GetImageFromArray((image * 255).round().byte().numpy()), str(path))
                 names.append(name)
-    index = folder / "splits.json"
-    splits = json.loads(index.read_text(encoding="utf-8")) if index.is_file() else {}
+    listing = folder / "splits.json"
+    splits = json.loads(listing.read_text(encoding="utf-8")) if listing.is_file() else {}
     splits[task] = {"sources": modalities, "clean_train": names, "clean_val": []}
-    index.write_text(json.dumps(splits), encoding="utf-8")
+    listing.write_text(json.dumps(splits), encoding="utf-8")
     return len(names)
 
 
