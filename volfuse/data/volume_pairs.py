@@ -14,9 +14,9 @@ from typing import get_args
 
 import SimpleITK as sitk
 
+from volfuse.choices import Plane
 from volfuse.fusion.options import FusionOptions
 from volfuse.fusion.pipeline import FusionPipeline
-from volfuse.imaging.grid import Plane
 
 EVERY = 3
 """Neighbouring slices show nearly the same: one of so many is taken."""
