@@ -10,11 +10,12 @@ data=$(cd "$1" && pwd)
 volumes=$(cd "$2" && pwd)
 cd "$(dirname "$0")/.."
 
-volfuse evaluate --pairs "$data" --split test -o build/results/reference
+volfuse evaluate --pairs "$data" --split test --lesions -o build/results/reference
 volfuse evaluate --pairs "$data" --split test --convention published -o build/results/published
 python benchmarks/volumes.py --data "$volumes" -o results \
     --models unionnet lightfusionnet maximum laplacian guided_filter
 
 cp build/results/reference/means.csv results/test_pairs.csv
+cp build/results/reference/lesion_summary.csv results/lesions.csv
 cp build/results/published/means.csv results/test_pairs_published.csv
 python docs/write_tables.py
