@@ -19,6 +19,9 @@ First the CSV (several with commas), its path from the top of the repository. Th
 
 What holds spaces stands in quotes. A column of numbers gets as many decimals as give its largest number four digits,
 three at most (four below 0.1), and never more than the CSV has.
+
+In the same way ``<!-- kept: MODEL -->`` and ``<!-- /kept -->`` hold the sentence of ``volfuse models`` on what a model
+keeps of a lesion, which comes from ``results/lesions.csv``.
 """
 
 import csv
@@ -31,10 +34,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from volfuse.metrics import METRICS
+from volfuse.models import find
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("*.md", "docs/**/*.md", "monai_bundles/*/docs/*.md", "research/*.md", "results/*.md")
 TABLE = re.compile(r"(<!-- table: (.*?) -->\n).*?(<!-- /table -->)", re.DOTALL)
+KEPT = re.compile(r"(<!-- kept: (.*?) -->\n).*?(<!-- /kept -->)", re.DOTALL)
 _DECIMAL = re.compile(r"[-+]?\d+\.(\d+)")
 
 Row = Mapping[str, str]
@@ -95,10 +100,11 @@ def pages() -> list[Path]:
 
 
 def refresh(markdown: str) -> str:
-    """Return the page with every table made anew.
+    """Return the page with every table and every sentence on lesions made anew.
 
     Raises:
         TableError: if a CSV, a column or a value that a table asks for does not exist.
+        FusionError: if there is no such model.
     """
 
     def replace(found: re.Match[str]) -> str:
@@ -108,7 +114,9 @@ def refresh(markdown: str) -> str:
         except (OSError, TableError, KeyError) as error:
             raise TableError(f"The table '{request}' cannot be made: {error}") from error
 
-    return TABLE.sub(replace, markdown)
+    return KEPT.sub(
+        lambda found: f"{found[1]}{find(found[2]).kept}\n{found[3]}", TABLE.sub(replace, markdown)
+    )
 
 
 def render(request: Request) -> str:

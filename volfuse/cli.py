@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from volfuse import __version__
 from volfuse.console import Verbose, one_sentence, out, progress_bar
@@ -104,7 +105,8 @@ def models(verbose: Verbose = False) -> None:
     with one_sentence(verbose):
         table = Table("Model", "Version", "Images", "What it is")
         for name, model in catalogue().items():
-            table.add_row(name, model.version, str(model.num_sources or "2 or more"), model.description)
+            words = Text.assemble(model.description, "\n", (model.kept, "dim"))
+            table.add_row(name, model.version, str(model.num_sources or "2 or more"), words)
         out.print(table)
 
 

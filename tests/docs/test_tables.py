@@ -7,6 +7,8 @@ import pytest
 import write_tables
 from write_tables import ROOT, TABLE, TableError, pages, refresh
 
+from volfuse.models import find
+
 NUMBER = re.compile(r"[*<>+-]*\d*\.\d+[*%]*( ± [\d.]+)?")
 
 
@@ -46,6 +48,11 @@ def test_no_number_is_typed_into_a_table(page: Path) -> None:
         if line.startswith("|") and any(NUMBER.fullmatch(cell.strip()) for cell in line.split("|"))
     ]
     assert typed == []
+
+
+def test_what_a_model_keeps_of_a_lesion_stands_in_words() -> None:
+    page = refresh("It <!-- kept: average -->\nsomething old\n<!-- /kept --> all.")
+    assert page == f"It <!-- kept: average -->\n{find('average').kept}\n<!-- /kept --> all."
 
 
 @pytest.mark.parametrize("folder", ["results", "research"])

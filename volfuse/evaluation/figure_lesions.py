@@ -30,11 +30,10 @@ def draw_lesions_kept(by_model: Mapping[str, Sequence[LesionRecord]]) -> Figure:
         _draw(axes, records)
         axes.set_title(model, fontsize=10, fontweight="bold", loc="left")
         axes.set_title(f"{100 * summarise(records).lost:.0f} % lost", fontsize=9, color="0.35", loc="right")
-    for axes in panels[:, 0]:
-        axes.set_ylabel("contrast kept", fontsize=9)
-    for index in range(max(0, len(by_model) - columns), len(by_model)):
-        panels.flat[index].set_xlabel("radius of the lesion, pixels", fontsize=9)
-        panels.flat[index].tick_params(labelbottom=True)
+    for axes in panels.flat[len(by_model) - columns : len(by_model)]:  # below some of them no panel stands
+        axes.tick_params(labelbottom=True)
+    figure.supxlabel("radius of the lesion, pixels", fontsize=9)
+    figure.supylabel("contrast kept", fontsize=9)
     sources = sorted({record.source for records in by_model.values() for record in records})
     figure.legend(
         handles=_legend(sources), loc="outside upper left", ncols=len(sources) + 2, fontsize=9, frameon=False

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from volfuse.errors import FusionError
+from volfuse.models.lesions import kept
 from volfuse.resources import shipped
 
 if TYPE_CHECKING:
@@ -88,6 +89,11 @@ class Bundle:
     def has_contributions(self) -> bool:
         """It can tell what each source adds to the fused image."""
         return self.metadata.get("has_contributions", False)
+
+    @property
+    def kept(self) -> str:
+        """What it keeps of a lesion that one scan alone shows, in one sentence."""
+        return kept(self.name, self.record.get("sha256", ""))
 
     @cached_property
     def metadata(self) -> Metadata:

@@ -46,6 +46,10 @@ class Model(Protocol):
     def has_contributions(self) -> bool:
         """It can tell what each source adds to the fused image."""
 
+    @property
+    def kept(self) -> str:
+        """What it keeps of a lesion that one scan alone shows, in one sentence."""
+
     def weights_hash(self) -> str | None:
         """Return the SHA-256 of its weights in hexadecimal, or ``None`` if it has none."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from volfuse import __version__
+from volfuse.models.lesions import kept
 from volfuse.resources import PACKAGE
 
 if TYPE_CHECKING:
@@ -33,6 +34,11 @@ class Rule:
     num_sources = None
     is_trained = False
     has_contributions = False
+
+    @property
+    def kept(self) -> str:
+        """What it keeps of a lesion that one scan alone shows, in one sentence."""
+        return kept(self.name, weights="")
 
     def weights_hash(self) -> None:
         """Return nothing: a rule has no weights."""
