@@ -84,7 +84,7 @@ BAD_INPUT: dict[str, tuple[Callable[[Path], Path], str, list[str], str]] = {
     "unknown colours": (far_away, "out.nii.gz", ["--colormap", "x"], "There is no colour map 'x'"),
     "no GPU": (far_away, "out.nii.gz", ["--device", "cuda:77"], "The device 'cuda:77' is not available here"),
     "no such batch": (far_away, "out.nii.gz", ["--batch-size", "-1"], "must be a whole number from 0 to 512, not -1."),
-    "three sources": (far_away, "out.nii.gz", ["EXTRA"], "lightfusionnet fuses 2 images, but 3 are given."),
+    "three sources": (far_away, "out.nii.gz", ["EXTRA"], "unionnet fuses 2 images, but 3 are given."),
 }  # fmt: skip
 
 
