@@ -11,3 +11,6 @@ WindowChoice = str | tuple[float, float]
 
 Colormap = str | Sequence[Sequence[float]]
 """A matplotlib name, or a table of 256 RGB rows, 0..1 or integers 0..255."""
+
+Color = Literal["gamut", "luminance", "published"]
+"""How the colour of a source comes back, see ``volfuse.imaging.RestoreColord``."""

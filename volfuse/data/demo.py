@@ -33,11 +33,13 @@ _SHA256 = {
     "white": "382d92812de4744f9c86c7a0e4f680dc317a0a50e4da1f0153618a6798c7b7db",
 }
 
-# Simulated FDG: uptake per tissue, lesions in MNI coordinates (mm) with radius (mm) and uptake, scanner.
+# Simulated FDG: uptake per tissue, scanner.
 _GREY_UPTAKE, _WHITE_UPTAKE = 4.0, 1.0
-_HOT_LESION, _COLD_LESION = ((34.0, 22.0, 26.0), 9.0, 8.0), ((-46.0, -38.0, 20.0), 10.0, 0.5)
 _FWHM, _SPACING = 6.0, 4.0
 _COUNTS_PER_UPTAKE = 60.0
+
+LESIONS = {"hot": ((34.0, 22.0, 26.0), 9.0, 8.0), "cold": ((-46.0, -38.0, 20.0), 10.0, 0.5)}
+"""Center in MNI coordinates (RAS, mm), radius (mm) and uptake of the lesions."""
 
 
 def write_demo_pair(folder: Path) -> list[Path]:
@@ -68,7 +70,7 @@ def simulate_pet(grey: sitk.Image, white: sitk.Image, seed: int = 0) -> sitk.Ima
     tissues = [sitk.GetArrayFromImage(tissue) for tissue in (grey, white)]
     scale = max(np.percentile(tissue, 99.9) for tissue in tissues)
     uptake = (_GREY_UPTAKE * tissues[0] + _WHITE_UPTAKE * tissues[1]) / scale
-    for center, radius, lesion in (_HOT_LESION, _COLD_LESION):
+    for center, radius, lesion in LESIONS.values():
         uptake[_sphere(grey, center, radius)] = lesion
     fine = sitk.GetImageFromArray(uptake.astype(np.float32))
     fine.CopyInformation(grey)

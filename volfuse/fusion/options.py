@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any, Literal, get_args, get_type_hints
 
-from volfuse.choices import Colormap, Plane, WindowChoice
+from volfuse.choices import Color, Colormap, Plane, WindowChoice
 from volfuse.errors import FusionError
 
 FrontEnd = Literal["command", "server", "panel"]
@@ -140,6 +140,9 @@ class FusionOptions:
             ``"p1:p99"``) or (low, high) in source values.
         colormaps: nothing, or one entry for the last source, or one each: a matplotlib name, a table of 256 RGB rows
             (0..1, or integers 0..255), ``None`` or ``"none"`` for grey.
+        color: how the colour of a source comes back: ``"gamut"`` keeps its hue, and lets chroma and a little luminance
+            give way where no screen shows both; ``"luminance"`` lets chroma alone give way; ``"published"`` keeps Cb
+            and Cr and clips, as the papers do.
         plane: the slices that are fused.
         batch_size: slices at a time; 0 chooses by device.
         mixed_precision: let a trained network compute in bfloat16 on a GPU; classical rules never do.
@@ -165,7 +168,13 @@ class FusionOptions:
         front_ends=("command", "server"),
         per_source=_COLORMAPS,
     )
-    plane: Plane = option(  # noqa: RUF009 - as the others, but Plane hides that it is a Literal
+    color: Color = option(  # noqa: RUF009 - as the others, but Color hides that it is a Literal
+        "gamut",
+        "Colour",
+        "How the colour of an image comes back: gamut keeps its hue and balances colour and brightness where no screen "
+        "shows both; luminance keeps the brightness exactly; published clips, as the papers do.",
+    )
+    plane: Plane = option(  # noqa: RUF009
         "axial", "Slice direction", "Volumes are fused slice by slice in this direction."
     )
     batch_size: int = option(

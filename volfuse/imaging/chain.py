@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from monai.transforms import Compose, EnsureTyped, SelectItemsd, SqueezeDimd, Transform
 
-from volfuse.choices import Colormap, Plane
+from volfuse.choices import Color, Colormap, Plane
 from volfuse.imaging.files import LoadSourcesd, SaveFusedd
 from volfuse.imaging.grid import MatchReferenced, OrientSlicesd, RestoreGridd
 from volfuse.imaging.luminance import RestoreColord, SplitLuminanced
@@ -68,16 +68,22 @@ def slice_transforms(
     ]
 
 
-def postprocessing(output_dir: str | Path | None = None, suffix: str = ".nii.gz") -> Compose:
+def postprocessing(
+    color: Color = "gamut", output_dir: str | Path | None = None, suffix: str = ".nii.gz"
+) -> Compose:
     """Return the way back from what a network returns to an image file.
 
     Args:
+        color: how the colour of the sources comes back, see :class:`RestoreColord`.
         output_dir: where the fused image is written; nothing is written without one.
         suffix: of the file, which tells its format.
 
     Returns:
         A transform that makes ``pred``, luminance (1, H, W, D) 0..1, a uint8 image (1, X, Y, Z) or, where ``color`` is
         in the dictionary, (3, X, Y, Z), on the grid of the reference.
+
+    Raises:
+        FusionError: for another ``color``.
     """
     save = [] if output_dir is None else [SaveFusedd("pred", output_dir, suffix)]
-    return Compose([RestoreColord("pred"), RestoreGridd("pred"), *save])
+    return Compose([RestoreColord("pred", color), RestoreGridd("pred"), *save])

@@ -1,7 +1,7 @@
 """From windowed sources to what a network sees, and from what it returns to an image to look at."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,17 +10,20 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 from torch import Tensor
 
-from volfuse.choices import Colormap
+from volfuse.choices import Color, Colormap
 from volfuse.errors import FusionError
 from volfuse.imaging.color import apply_table, color_table, combine_colors, rgb_to_ycbcr, ycbcr_to_rgb
 from volfuse.imaging.files import source_name
-from volfuse.imaging.gamut import recolor
-
-Color = Literal["gamut", "published"]
+from volfuse.imaging.gamut import ROOM, recolor
 
 
 def restore_in_gamut(luminance: Tensor, color: Tensor) -> Tensor:
-    """Return RGB (3, ...) of a luminance (...) with the hue of ``color`` (3, ...; Y, Cb, Cr); see :func:`recolor`."""
+    """Return RGB (3, ...) of a luminance (...) with the hue of ``color`` (3, ...; Y, Cb, Cr), and room for chroma."""
+    return recolor(luminance, ycbcr_to_rgb(color), ROOM)
+
+
+def restore_at_luminance(luminance: Tensor, color: Tensor) -> Tensor:
+    """Return RGB (3, ...) of exactly a luminance (...) with the hue of ``color`` (3, ...; Y, Cb, Cr)."""
     return recolor(luminance, ycbcr_to_rgb(color))
 
 
@@ -31,6 +34,7 @@ def restore_as_published(luminance: Tensor, color: Tensor) -> Tensor:
 
 COLORS: Mapping[Color, Callable[[Tensor, Tensor], Tensor]] = {
     "gamut": restore_in_gamut,
+    "luminance": restore_at_luminance,
     "published": restore_as_published,
 }
 """The ways in which colour comes back."""
@@ -100,8 +104,9 @@ class RestoreColord(MapTransform):
     Args:
         keys: fused luminance (1, H, W, D), values 0..1; becomes uint8 (1, H, W, D), or (3, H, W, D) RGB where
             ``color`` is in the dictionary.
-        color: how: ``"gamut"`` keeps hue and luminance and lessens chroma until RGB has the colour; ``"published"``
-            keeps Cb and Cr and clips.
+        color: how: ``"gamut"`` keeps the hue, and of chroma and luminance what RGB has: where bright tissue leaves no
+            room for chroma, luminance gives way by up to 0.114. ``"luminance"`` keeps hue and luminance, chroma alone
+            gives way. ``"published"`` keeps Cb and Cr and clips.
 
     Raises:
         FusionError: for another ``color``.
@@ -110,7 +115,7 @@ class RestoreColord(MapTransform):
     def __init__(self, keys: KeysCollection, color: Color = "gamut") -> None:
         super().__init__(keys)
         if color not in COLORS:
-            raise FusionError(f"Colour cannot come back as '{color}'; use {' or '.join(COLORS)}.")
+            raise FusionError(f"Colour cannot come back as '{color}'; use {', '.join(COLORS)}.")
         self.restore = COLORS[color]
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from volfuse.errors import FusionError
 from volfuse.fusion.options import FusionOptions, listed
 from volfuse.imaging import PLANES
+from volfuse.imaging.luminance import COLORS
 
 TABLE = tuple((n, n, 255) for n in range(256))
 REPOSITORY = Path(__file__).parents[3]
@@ -24,7 +26,7 @@ def test_lists_arrays_and_single_texts_become_tuples() -> None:
 
 
 def test_options_survive_json() -> None:
-    options = FusionOptions(["mr", (0.0, 200.5)], [None, TABLE], "coronal", 4, False, True)
+    options = FusionOptions(["mr", (0.0, 200.5)], [None, TABLE], "published", "coronal", 4, False, True)
     assert FusionOptions.from_json(json.loads(json.dumps(asdict(options)))) == options
 
 
@@ -41,6 +43,7 @@ def test_options_survive_json() -> None:
             [[[0, 0]] * 256],
             "a list of colour map names, tables of 256 RGB rows and None, not (((",
         ),
+        ("color", "bright", "one of gamut, luminance, published, not 'bright'."),
         ("plane", "oblique", "one of axial, coronal, sagittal, not 'oblique'."),
         ("plane", ["axial"], "one of axial, coronal, sagittal, not ('axial',)."),
         ("batch_size", True, "a whole number from 0 to 512, not True."),
@@ -56,8 +59,9 @@ def test_values_of_a_wrong_type_are_named(name: str, value: object, expected: st
     assert str(error.value).startswith(f"The option '{name}' must be {expected}")
 
 
-def test_the_planes_to_choose_from_are_those_that_there_are() -> None:
-    assert {each.name: each for each in listed()}["plane"].choices == tuple(PLANES)
+@pytest.mark.parametrize(("name", "known"), [("plane", PLANES), ("color", COLORS)])
+def test_the_choices_are_those_that_there_are(name: str, known: Mapping[str, object]) -> None:
+    assert {each.name: each for each in listed()}[name].choices == tuple(known)
 
 
 NEW_OPTION = '    dummy: float = option(0.25, "Dummy", "It does nothing.", bounds=(0, 1))\n'

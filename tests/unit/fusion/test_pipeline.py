@@ -11,11 +11,12 @@ from monai.data import MetaTensor
 from monai.transforms import Orientation
 
 from tests.conftest import grid
+from volfuse.choices import Color
 from volfuse.errors import FusionCancelled, FusionError
 from volfuse.fusion.options import FusionOptions
 from volfuse.fusion.pipeline import FusionPipeline
 from volfuse.fusion.steps import plain_errors
-from volfuse.imaging import read_image, write_image
+from volfuse.imaging import luma, read_image, write_image
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +85,20 @@ def test_a_colour_map_gives_a_colour_volume(pipeline: FusionPipeline, mr_file: P
     # A grey map is colour without chroma: three equal channels up to rounding, the same as no map.
     assert (grey.int() - grey[:1].int()).abs().max() <= 1
     assert (grey[0].int() - pipeline.fuse([mr_file, pet_file])[0].int()).abs().max() <= 2
+
+
+def test_the_option_color_says_what_gives_way(
+    pipeline: FusionPipeline, mr_file: Path, pet_file: Path
+) -> None:
+    def lost(color: Color) -> float:
+        """The most luminance that a voxel loses, in levels."""
+        steps = pipeline.steps(2, FusionOptions(colormaps="hot", color=color))
+        case = steps.prepare([mr_file, pet_file])
+        fused = steps.fuse(case)
+        shown = luma(steps.seen(steps.restore(case, fused)).as_tensor())
+        return float((fused.as_tensor()[0] - shown).max() * 255)
+
+    assert lost("luminance") <= 1 < lost("gamut") <= 0.114 * 255 + 1 < lost("published")
 
 
 def test_one_colour_map_is_that_of_the_last_source_and_none_is_grey(

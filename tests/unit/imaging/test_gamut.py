@@ -5,13 +5,15 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from volfuse.imaging import color_table, luma, recolor, rgb_to_oklab
+from volfuse.imaging.gamut import ROOM
 
 channel = st.floats(0, 1, width=32)
 color = st.tuples(channel, channel, channel)
+room = st.sampled_from([0.0, ROOM])
 
 
-def shown(luminance: float, rgb: tuple[float, float, float], dtype: torch.dtype = torch.float32) -> Tensor:
-    return recolor(torch.tensor([luminance], dtype=dtype), torch.tensor(rgb, dtype=dtype)[:, None]).double()
+def shown(luminance: float, rgb: tuple[float, float, float], room: float = 0.0) -> Tensor:
+    return recolor(torch.tensor([luminance]), torch.tensor(rgb)[:, None], room).double()
 
 
 def hue_and_chroma(rgb: Tensor) -> tuple[Tensor, Tensor]:
@@ -34,10 +36,12 @@ def test_luma_is_kept_and_every_colour_can_be_shown(
     assert float(luma(result)) == pytest.approx(luminance, abs=1e-5)
 
 
-@given(channel, color)
+@given(channel, color, room)
 @settings(max_examples=500)
-def test_hue_is_kept_and_chroma_does_not_grow(luminance: float, rgb: tuple[float, float, float]) -> None:
-    result = shown(luminance, rgb)
+def test_hue_is_kept_and_chroma_does_not_grow(
+    luminance: float, rgb: tuple[float, float, float], room: float
+) -> None:
+    result = shown(luminance, rgb, room)
     hue, chroma = hue_and_chroma(torch.tensor(rgb)[:, None])
     new_hue, new_chroma = hue_and_chroma(result)
     assert new_chroma <= chroma + 0.005
@@ -45,16 +49,36 @@ def test_hue_is_kept_and_chroma_does_not_grow(luminance: float, rgb: tuple[float
         assert hue_change(hue, new_hue) < 2
 
 
+@given(color, room)
+@settings(max_examples=300)
+def test_a_colour_at_its_own_luminance_is_unchanged(rgb: tuple[float, float, float], room: float) -> None:
+    given_color = torch.tensor(rgb)[:, None]
+    result = recolor(luma(given_color), given_color, room)
+    torch.testing.assert_close(result, given_color, rtol=0, atol=1e-5)
+
+
+@given(channel, channel, room)
+def test_grey_stays_grey(luminance: float, grey: float, room: float) -> None:
+    assert shown(luminance, (grey, grey, grey), room).flatten().tolist() == [luminance] * 3
+
+
 @given(color)
 @settings(max_examples=300)
-def test_a_colour_at_its_own_luminance_is_unchanged(rgb: tuple[float, float, float]) -> None:
-    given_color = torch.tensor(rgb)[:, None]
-    torch.testing.assert_close(recolor(luma(given_color), given_color), given_color, rtol=0, atol=1e-5)
+def test_room_costs_at_most_half_of_a_contrast_and_a_ninth_of_the_luminance(
+    rgb: tuple[float, float, float],
+) -> None:
+    luminance = torch.linspace(0, 1, 257)
+    result = luma(recolor(luminance, torch.tensor(rgb)[:, None].expand(-1, 257), ROOM))
+    contrast = result.diff() * 256
+    assert contrast.min() > 0.49 and contrast.max() < 1.01
+    assert (result <= luminance + 1e-5).all() and (luminance - result).max() < 0.1141
 
 
-@given(channel, channel)
-def test_grey_stays_grey(luminance: float, grey: float) -> None:
-    assert shown(luminance, (grey, grey, grey)).flatten().tolist() == [luminance] * 3
+def test_room_keeps_yellow_yellow_where_the_tissue_is_white() -> None:
+    yellow, white = (1.0, 0.9, 0.0), 1.0
+    assert shown(white, yellow).min() == 1
+    _, chroma = hue_and_chroma(shown(white, yellow, ROOM))
+    assert chroma > 0.1  # that of a light yellow, (1, 0.98, 0.65), is 0.105 (coloraide 8.13.1)
 
 
 @pytest.mark.parametrize("name", ["hot", "afmhot", "jet", "viridis", "hsv"])

@@ -45,7 +45,9 @@ def test_values_of_a_wrong_type_are_named(entry: str, value: object, expected: s
 def test_unknown_and_missing_entries_are_named() -> None:
     with pytest.raises(FusionError, match=r"^A fusion request has no entry 'maps'; use sources, output, mo"):
         FusionRequest.from_json(REQUEST.to_json() | {"maps": True})
-    with pytest.raises(FusionError, match=r"^There is no option 'maps'; use windows, colormaps, plane"):
+    with pytest.raises(
+        FusionError, match=r"^There is no option 'maps'; use windows, colormaps, color, plane"
+    ):
         FusionRequest.from_json(REQUEST.to_json() | {"options": {"maps": True}})
     with pytest.raises(FusionError, match=r"^The fusion request lacks 'model', the name of a model\.$"):
         FusionRequest.from_json({"sources": ["a", "b"], "output": "c"})

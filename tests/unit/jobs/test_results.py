@@ -24,7 +24,7 @@ def test_a_job_gives_the_voxels_of_the_pipeline(
     request = quick(
         warm,
         model="lightfusionnet",
-        options=FusionOptions(["mr", (10, 180.5)], [None, table], "coronal", 5),
+        options=FusionOptions(["mr", (10, 180.5)], [None, table], plane="coronal", batch_size=5),
         device="cpu",
     )
     job = warm.submit(request)
