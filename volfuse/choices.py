@@ -1,7 +1,10 @@
-"""What a user chooses, as types that all rooms share. They import nothing, so that a list of options needs no torch."""
+"""What a user chooses, as types that all rooms share; they import nothing, so that a command shows them at once."""
 
 from collections.abc import Sequence
 from typing import Literal
+
+Convention = Literal["reference", "published"]
+"""Whose arithmetic metrics follow: their definitions', or that of the papers' tables where it differs."""
 
 Plane = Literal["axial", "coronal", "sagittal"]
 """The slices that are fused."""

@@ -3,7 +3,6 @@
 import shlex
 import sys
 from contextlib import nullcontext
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from volfuse import __version__
+from volfuse.choices import Convention
 from volfuse.console import Verbose, one_sentence, out, progress_bar
 from volfuse.errors import missing_package
 from volfuse.flags import with_option_flags
@@ -45,13 +45,6 @@ def options(
     ] = False,
 ) -> None:
     """Options of the command itself."""
-
-
-class ConventionName(StrEnum):
-    """Arithmetics of the metrics as choices of the command line."""
-
-    reference = "reference"
-    published = "published"
 
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
@@ -162,8 +155,8 @@ def evaluate(
         typer.Option(help="Metrics as docs/concepts/metrics.md names them, with commas; default: all."),
     ] = None,
     convention: Annotated[
-        ConventionName, typer.Option(help="The correct arithmetic, or that behind published tables.")
-    ] = ConventionName.reference,
+        Convention, typer.Option(help="The correct arithmetic, or that behind published tables.")
+    ] = "reference",
     lesions: Annotated[
         bool,
         typer.Option("--lesions", help="Also measure how much of a lesion that one image shows is kept."),
@@ -179,7 +172,7 @@ def evaluate(
         except ModuleNotFoundError as error:
             raise missing_package(error.name, "evaluate") from error
 
-        selection = select(pairs, split, _names(models), _names(tasks), _names(metrics), convention.value)
+        selection = select(pairs, split, _names(models), _names(tasks), _names(metrics), convention)
         command = shlex.join(["volfuse", *sys.argv[1:]])
         with progress_bar("Evaluating", "pairs") as progress:
             page = write_report(selection, output, device, progress, command, lesions)

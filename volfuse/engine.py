@@ -10,7 +10,8 @@ from monai.engines import PrepareBatch
 from monai.handlers import CheckpointLoader, IgniteMetricHandler, MetricsSaver, StatsHandler, from_engine
 from torch import Tensor, nn
 
-from volfuse.metrics import Convention, FusionMetric
+from volfuse.choices import Convention
+from volfuse.metrics import FusionMetric
 from volfuse.numerics.lesions import draw_lesions
 
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from volfuse.choices import Convention
 from volfuse.evaluation.results import TaskValues
 from volfuse.evaluation.statistics import mean_interval
-from volfuse.metrics import Convention, Metric
+from volfuse.metrics import Metric
 
 _COLUMNS = ("split", "convention", "task", "pairs", "model", "metric", "mean", "low", "high")
 

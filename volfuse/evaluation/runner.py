@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 import volfuse
+from volfuse.choices import Convention
 from volfuse.errors import FusionError
 from volfuse.evaluation.selection import Pair, Selection
 from volfuse.evaluation.values import Row, ValueFile
 from volfuse.fusion.pipeline import FusionPipeline
 from volfuse.fusion.steps import Case, Steps
 from volfuse.imaging import as_stored
-from volfuse.metrics import METRICS, Convention, Metric
+from volfuse.metrics import METRICS, Metric
 from volfuse.models import takes
 
 _MOST_WORKERS = 8

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, get_args
 
+from volfuse.choices import Convention
 from volfuse.data import paired_datalist
 from volfuse.errors import FusionError, unknown_name
-from volfuse.metrics import METRICS, Convention, Metric
+from volfuse.metrics import METRICS, Metric
 from volfuse.models import Model, catalogue
 
 _Item = TypeVar("_Item")

@@ -32,7 +32,6 @@ from volfuse.metrics.information import (
     nonlinear_correlation_information_entropy,
     normalised_mutual_information,
 )
-from volfuse.metrics.inputs import Convention
 from volfuse.metrics.monai_metric import FusionMetric
 from volfuse.metrics.registry import METRICS, Metric, find_metric
 from volfuse.metrics.structural import (
@@ -50,7 +49,6 @@ from volfuse.metrics.visual_information import (
 
 __all__ = [
     "METRICS",
-    "Convention",
     "FusionMetric",
     "Metric",
     "average_gradient",

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from volfuse.metrics.inputs import Convention, grey_levels, is_published, prepare
+from volfuse.choices import Convention
+from volfuse.metrics.inputs import grey_levels, is_published, prepare
 from volfuse.numerics.arithmetic import safe_sqrt
 
 

@@ -5,7 +5,8 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from volfuse.metrics.inputs import Convention, is_published, prepare
+from volfuse.choices import Convention
+from volfuse.metrics.inputs import is_published, prepare
 
 
 def correlation_coefficient(fused: Tensor, sources: Tensor) -> Tensor:

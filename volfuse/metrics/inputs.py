@@ -1,15 +1,14 @@
 """What every metric does with its arguments before it computes anything."""
 
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from monai.data import MetaTensor
 from torch import Tensor
 
-GREY_LEVELS = 256
+from volfuse.choices import Convention
 
-Convention = Literal["reference", "published"]
-"""Whose arithmetic: that of the definition, or that of the papers' tables where it differs."""
+GREY_LEVELS = 256
 
 
 def prepare(fused: Tensor, sources: Tensor, minimum_size: int = 2) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,8 @@ from monai.metrics.utils import do_metric_reduction
 from monai.utils import MetricReduction
 from torch import Tensor
 
-from volfuse.metrics.inputs import Convention, is_published
+from volfuse.choices import Convention
+from volfuse.metrics.inputs import is_published
 from volfuse.metrics.registry import find_metric
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from volfuse.choices import Convention
 from volfuse.errors import unknown_name
 from volfuse.metrics import (
     contrast,
@@ -16,7 +17,7 @@ from volfuse.metrics import (
     structural,
     visual_information,
 )
-from volfuse.metrics.inputs import Convention, is_published
+from volfuse.metrics.inputs import is_published
 
 _WRAPS = "8-bit differences and squares wrap around modulo 256"
 

@@ -2,7 +2,8 @@
 
 from torch import Tensor
 
-from volfuse.metrics.inputs import Convention, is_published, prepare
+from volfuse.choices import Convention
+from volfuse.metrics.inputs import is_published, prepare
 from volfuse.numerics.ssim import SCALE_WEIGHTS, WINDOW_SIZE, ssim, ssim_by_scale
 
 
