@@ -40,7 +40,7 @@ def sentence(groups: Mapping[str, Group]) -> str:
     """
     everywhere, first, second = (groups[name] for name in ("all", *_SCANS))
     medians = [round(float(group["median"]), 1) for group in (first, second)]
-    if abs(medians[0] - medians[1]) < _APART:
+    if round(abs(medians[0] - medians[1]), 1) < _APART:
         share = f"{float(everywhere['median']):.1f} of a lesion's contrast"
     else:
         share = (

@@ -41,6 +41,9 @@ def test_the_sentence_counts_what_is_lost(lost: float, expected: str) -> None:
 
 def test_the_sentence_tells_scans_apart_that_are_treated_differently() -> None:
     assert words(0.8, 0, 0.84, 0.66) == "Keeps 0.8 of a lesion's contrast; loses none of 120."
+    assert words(0.6, 0, 0.7, 0.5).startswith(
+        "Keeps 0.7 of the contrast of a lesion in the first scan, 0.5 in"
+    )
     assert words(0.23, 0.5, 0.97, 0.1) == (
         "Keeps 1.0 of the contrast of a lesion in the first scan, 0.1 in the second; loses 1 in 2."
     )
