@@ -10,7 +10,8 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
 from volfuse.errors import FusionError
-from volfuse.imaging.formats import StoredImage, load, save
+from volfuse.imaging.formats import load, save
+from volfuse.imaging.stored import Reading, StoredImage
 from volfuse.paths import PICTURE_SUFFIXES, output_suffix
 from volfuse.storage import write_whole
 
@@ -23,22 +24,24 @@ def source_name(source: MetaTensor) -> str:
     return Path(source.meta["filename_or_obj"]).name
 
 
-def read_image(path: str | Path) -> MetaTensor:
+def read_image(path: str | Path, reading: Reading | None = None) -> MetaTensor:
     """Read one image, or the one DICOM series in a folder.
 
     Args:
         path: NIfTI, a folder with one DICOM series, or any format ITK reads. A picture becomes a volume of
             one slice; an alpha channel is dropped.
+        reading: how, where a file leaves a choice.
 
     Returns:
         A float32 MetaTensor (1, X, Y, Z), or (3, X, Y, Z) for a colour image, values as stored, with its RAS
-        affine. ``meta`` also holds ``stored_dtype`` (numpy name), ``dimension`` (2 or 3) and ``has_geometry``.
+        affine. ``meta`` also holds ``stored_dtype`` (numpy name), ``dimension`` (2 or 3), ``has_geometry`` and
+        ``about`` (see :meth:`volfuse.imaging.stored.About.from_meta`).
 
     Raises:
         FusionError: if the file cannot be read, is 4-D, a label map, a vector field, constant, or holds NaN.
     """
     path = Path(path)
-    stored = load(path)
+    stored = load(path, reading)
     _check_content(path.name, stored)
     voxels = stored.voxels if stored.voxels.ndim == 4 else stored.voxels[..., None]
     channels = np.moveaxis(_without_alpha(path.name, voxels), -1, 0).astype(np.float32, copy=False)
@@ -52,6 +55,7 @@ def read_image(path: str | Path) -> MetaTensor:
         "stored_dtype": str(stored.voxels.dtype),
         "dimension": stored.dimension,
         "has_geometry": has_geometry,
+        "about": stored.about.to_meta(),
     }
     return MetaTensor(torch.from_numpy(channels), meta=meta)
 

@@ -12,7 +12,8 @@ from monai.data import MetaTensor
 from volfuse.errors import FusionError
 from volfuse.imaging.color import rgb_to_ycbcr
 from volfuse.imaging.files import read_image, source_name
-from volfuse.imaging.formats import StoredImage, to_itk
+from volfuse.imaging.formats.itk import to_itk
+from volfuse.imaging.stored import StoredImage
 from volfuse.imaging.windows import ROBUST
 from volfuse.registration.gate import Doubt, bending_gain, doubt_of_landmarks, doubt_of_stages
 from volfuse.registration.points import landmark_error, paired_points, rigid_from_points
