@@ -187,6 +187,8 @@ def test_the_exported_network_computes_the_same(bundle: Bundle, tmp_path: Path) 
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("torchrun")  # two of them at once may be given one port
+# The configurations of the others are those of unionnet.
+@pytest.mark.parametrize("bundle", ["crossfuse", "tafie", "unionnet"], indirect=True)
 def test_two_processes_train_together(bundle: Bundle, pairs: Path, tmp_path: Path) -> None:
     train_encoders(bundle, pairs, tmp_path / "runs")
     options = {
