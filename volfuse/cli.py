@@ -12,7 +12,7 @@ from rich.text import Text
 
 from volfuse import __version__
 from volfuse.choices import Convention
-from volfuse.console import Verbose, one_sentence, out, progress_bar
+from volfuse.console import Verbose, one_sentence, out, progress_bar, show_notes
 from volfuse.errors import missing_package
 from volfuse.flags import with_option_flags
 from volfuse.fusion.options import FusionOptions
@@ -85,8 +85,9 @@ def fuse(
 
         pipeline = FusionPipeline(model, device)
         with registered(sources) if register else nullcontext(sources) as images, progress_bar() as progress:
-            fused = pipeline.fuse(images, chosen, progress)
-        out.print(f"Fused image: {write_image(fused, output)}", soft_wrap=True, highlight=False)
+            fused = pipeline.fuse_case(images, chosen, progress)
+        show_notes(fused.notes)
+        out.print(f"Fused image: {write_image(fused.image, output)}", soft_wrap=True, highlight=False)
 
 
 app.command("register")(register_command)

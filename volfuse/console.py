@@ -1,7 +1,7 @@
 """What every command shares: where it prints, the option -v, its progress bar, and errors as one sentence."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -32,6 +32,12 @@ def progress_bar(verb: str = "Fusing", unit: str = "slices") -> Iterator[Callabl
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task(unit, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def show_notes(notes: Iterable[str]) -> None:
+    """Show what the user should know about the images, each on a line of its own."""
+    for note in notes:
+        err.print(f"Note: {note}", soft_wrap=True, highlight=False, markup=False)
 
 
 @contextmanager

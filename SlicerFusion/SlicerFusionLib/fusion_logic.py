@@ -20,7 +20,7 @@ from SlicerFusionLib.quality import QUALITIES, keep_quality
 from SlicerFusionLib.request import fusion_request
 from SlicerFusionLib.result import Provenance, add_result
 from SlicerFusionLib.source import Source, write_sources
-from SlicerFusionLib.status import Status
+from SlicerFusionLib.status import Status, with_notes
 from SlicerFusionLib.worker import Worker, new_worker
 from volfuse.errors import FusionError
 from volfuse.jobs import JobEvent
@@ -170,7 +170,8 @@ class FusionLogic:
             if self._waiting:
                 self._submit_next()
             else:
-                self._end(Status(f"Done in {sum(result['seconds'].values()):.0f} s: {volume.GetName()}"))
+                done = f"Done in {sum(result['seconds'].values()):.0f} s: {volume.GetName()}"
+                self._end(Status(with_notes(done, result["notes"])))
         except FusionError as error:
             self._end(Status(str(error), is_error=True))
 

@@ -3,6 +3,7 @@
 import http.client
 import json
 import uuid
+from email.message import Message
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -10,6 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
 from volfuse.errors import FusionError
+from volfuse.label import NOTES_HEADER
 
 _SECONDS = 600  # a volume on a slow computer
 _PIECE = 1 << 20
@@ -57,11 +59,12 @@ class LabelClient:
             files.append(file)
         return files[0], files[1]
 
-    def fuse(self, case: str, model: str, file: Path) -> None:
-        """Let the server fuse a case; writes the image as NRRD."""
+    def fuse(self, case: str, model: str, file: Path) -> list[str]:
+        """Let the server fuse a case; writes the image as NRRD, returns what the user should know about it."""
         query = urlencode({"image": case, "output": "image"})
         params = {"params": json.dumps({"result_extension": ".nrrd"})}
-        self._download("POST", f"/infer/{quote(model)}?{query}", file, params)
+        headers = self._download("POST", f"/infer/{quote(model)}?{query}", file, params)
+        return json.loads(headers.get(NOTES_HEADER, "[]"))
 
     def judge(self, case: str, verdict: dict[str, Any]) -> dict[str, Any]:
         """Give a verdict; when this returns, it is on the server's disk."""
@@ -90,10 +93,14 @@ class LabelClient:
         with self._open(method, address, fields, as_json) as answer:
             return json.load(answer)
 
-    def _download(self, method: str, address: str, file: Path, fields: dict[str, str] | None = None) -> None:
+    def _download(
+        self, method: str, address: str, file: Path, fields: dict[str, str] | None = None
+    ) -> Message:
+        """Write an answer to ``file``; returns its headers."""
         with self._open(method, address, fields) as answer, file.open("wb") as copy:
             while piece := answer.read(_PIECE):
                 copy.write(piece)
+        return answer.headers
 
     def _open(
         self, method: str, address: str, fields: dict[str, str] | None, as_json: bool = False

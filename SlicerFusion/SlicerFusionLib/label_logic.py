@@ -12,7 +12,7 @@ import slicer
 
 from SlicerFusionLib.label_client import LabelClient
 from SlicerFusionLib.result import Provenance, add_result
-from SlicerFusionLib.status import Status
+from SlicerFusionLib.status import Status, with_notes
 from volfuse.errors import FusionError
 
 _SCORES = ("quality", "disagreement", "appearance")
@@ -20,12 +20,13 @@ _SCORES = ("quality", "disagreement", "appearance")
 
 @dataclass(frozen=True)
 class _Fetched:
-    """The files of a case."""
+    """The files of a case, and what the user should know about them."""
 
     sample: dict[str, Any]
     model: str
     scans: Sequence[Path]
     fused: Path
+    notes: Sequence[str]
 
 
 class LabelLogic:
@@ -147,8 +148,8 @@ class LabelLogic:
             return None
         scans = self._client.download_scans(sample, self._folder)
         fused = self._folder / "fused.nrrd"
-        self._client.fuse(sample["id"], model, fused)
-        return _Fetched(sample, model, scans, fused)
+        notes = self._client.fuse(sample["id"], model, fused)
+        return _Fetched(sample, model, scans, fused, notes)
 
     def _fetched(self, fetched: _Fetched | None) -> None:
         if fetched is None:
@@ -161,7 +162,8 @@ class LabelLogic:
         )
         self.volumes = [reference, second, fused]
         self.case, self.judged_model = fetched.sample["id"], fetched.model
-        self.status = Status(f"Case {self.case}: {fetched.sample['reason']}. {fetched.sample['open']} open.")
+        shown = f"Case {self.case}: {fetched.sample['reason']}. {fetched.sample['open']} open."
+        self.status = Status(with_notes(shown, fetched.notes))
 
     def _judged(self, _answer: dict[str, Any]) -> None:
         judged = self.case

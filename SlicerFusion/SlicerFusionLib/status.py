@@ -1,5 +1,6 @@
 """How far the work is, or what went wrong. No Qt."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -18,3 +19,8 @@ class Status:
     is_error: bool = False
     done: int = 0
     total: int = 0
+
+
+def with_notes(text: str, notes: Iterable[str]) -> str:
+    """Return a text with notes on the images below it, a line each."""
+    return "\n".join([text, *(f"Note: {note}" for note in notes)])

@@ -33,7 +33,7 @@ def test_the_panel_s_client_goes_a_reader_s_way(
         (server.studies / sample[kind]).read_bytes() for kind in ("name", "second")
     ]
     fused = tmp_path / "fused.nrrd"
-    client.fuse(sample["id"], "average", fused)
+    assert client.fuse(sample["id"], "average", fused) == []
     assert sitk.ReadImage(str(fused)).GetSize() == sitk.ReadImage(str(scans[0])).GetSize()
     words = {
         "verdict": "accept",

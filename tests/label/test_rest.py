@@ -118,6 +118,17 @@ def test_a_session_of_two_files_is_fused_and_ends(server: Server, tmp_path: Path
     assert list((server.studies / "fusion" / "sessions").iterdir()) == []
 
 
+def test_notes_come_with_the_facts_and_in_a_header_of_the_image(server: Server) -> None:
+    paths = [server.studies / name for name in ("case3_mr.nii.gz", "case0_pet.nii.gz")]  # 12 of 192 mm apart
+    uploads = [("files", (path.name, path.read_bytes())) for path in paths]
+    session = server.put("/session/", files=uploads).json()["session_id"]
+    address = f"/infer/average?session_id={session}"
+    notes = server.post(f"{address}&output=json").json()["notes"]
+    assert notes == ["source_1.nii.gz is resampled onto the grid of source_0.nii.gz and covers 94% of it."]
+    assert json.loads(server.post(f"{address}&output=image").headers["Volfuse-Notes"]) == notes
+    server.ask("DELETE", f"/session/{session}")
+
+
 def test_a_session_needs_two_scans(server: Server) -> None:
     answer = server.put("/session/", files=[("files", ("a.nii.gz", b"x"))])
     assert answer.status_code == 422 and "A session is two scans" in answer.json()["detail"]

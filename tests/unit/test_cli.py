@@ -29,6 +29,21 @@ def test_fuse_writes_the_fused_volume(mr_file: Path, pet_file: Path, tmp_path: P
     np.testing.assert_allclose(fused.affine, reference.affine, atol=1e-6)
 
 
+def test_what_the_user_should_know_is_shown_without_asking(
+    mr_file: Path, tmp_path: Path, save_head: Callable[..., Path]
+) -> None:
+    affine = grid(4.0, 4.0, 8.0, center=(40, 48, 20))
+    affine[2, 3] += 100.0  # of 160 mm
+    second = save_head("high.nii.gz", "mr", (40, 48, 20), affine)
+    result = run("fuse", mr_file, second, "-o", tmp_path / "fused.nii.gz", "--model", "average")
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "Note: high.nii.gz is resampled onto the grid of mr.nii.gz and covers 40% of it.\n"
+        "Note: high.nii.gz and mr.nii.gz overlap little (40% of the first, 40% of the second); check their "
+        "positions, or register them first.\n"
+    )
+
+
 @pytest.mark.parametrize("suffix", ["nii", "nrrd", "mha"])
 def test_every_format_holds_the_same_voxels(
     mr_file: Path, pet_file: Path, tmp_path: Path, suffix: str

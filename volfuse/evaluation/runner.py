@@ -17,7 +17,7 @@ from volfuse.errors import FusionError
 from volfuse.evaluation.selection import Pair, Selection
 from volfuse.evaluation.values import Row, ValueFile
 from volfuse.fusion.pipeline import FusionPipeline
-from volfuse.fusion.steps import Case, Steps
+from volfuse.fusion.steps import Case, Steps, notes_of_case
 from volfuse.imaging import as_stored
 from volfuse.metrics import METRICS, Metric
 from volfuse.models import takes
@@ -157,7 +157,9 @@ def _measure_pair(work: Sequence[tuple[Measurement, Sequence[str]]], measure: Me
         pair, steps = each.pair, each.steps
         try:
             if steps.signature not in cases:
-                cases[steps.signature] = steps.prepare(pair.sources)
+                case = cases[steps.signature] = steps.prepare(pair.sources)
+                told = (f"{pair.task}/{pair.name}: {note}" for note in notes_of_case(case))
+                done.notes += [note for note in told if note not in done.notes]
         except FusionError as error:
             done.notes.append(f"{pair.task}/{pair.name} is left out: {error}")
             break

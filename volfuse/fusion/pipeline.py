@@ -13,7 +13,7 @@ from monai.data import MetaTensor
 from volfuse.errors import FusionError
 from volfuse.fusion.contributions import WithContributions
 from volfuse.fusion.options import FusionOptions, listed
-from volfuse.fusion.steps import Steps, on_grid_of_reference, plain_errors
+from volfuse.fusion.steps import Steps, notes_of_case, on_grid_of_reference, plain_errors
 from volfuse.imaging import Window, color_table
 from volfuse.models import DEFAULT_MODEL, Model, find
 
@@ -32,6 +32,7 @@ class FusedCase:
         contributions: what ``fused`` is the sum of, (K, X, Y, Z), float, on the reference's grid: one map per source in
             their order, and perhaps a last one, of either sign, of what the network adds by itself. ``None`` if they
             were not asked for.
+        notes: what was guessed, converted or left out, in sentences for the user.
     """
 
     image: MetaTensor
@@ -39,6 +40,7 @@ class FusedCase:
     fused: MetaTensor
     seconds: dict[str, float]
     contributions: MetaTensor | None = None
+    notes: tuple[str, ...] = ()
 
 
 class FusionPipeline:
@@ -104,7 +106,7 @@ class FusionPipeline:
         with timed(seconds, "restore"):
             image = steps.restore(case, fused)
             maps = on_grid_of_reference(returned[1:]) if options.contributions else None
-        return FusedCase(image, case["image"], fused, seconds, maps)
+        return FusedCase(image, case["image"], fused, seconds, maps, notes_of_case(case))
 
     def steps(
         self,

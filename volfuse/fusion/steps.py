@@ -89,6 +89,11 @@ class Steps:
         return seen
 
 
+def notes_of_case(case: Case) -> tuple[str, ...]:
+    """Return what a user should know about prepared sources, see :mod:`volfuse.imaging.notes`."""
+    return tuple(case["image"].meta["notes"])
+
+
 def on_grid_of_reference(maps: Tensor) -> MetaTensor:
     """Return what a network returned (C, H, W, D) as it is, but on the reference's grid (C, X, Y, Z)."""
     restored: MetaTensor = RestoreGridd("maps")({"maps": maps})["maps"]

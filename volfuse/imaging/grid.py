@@ -5,7 +5,6 @@ radiologist reads them, whatever the storage order of the file; a flipped or per
 the same fused image.
 """
 
-import logging
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -15,16 +14,15 @@ import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform, Orientation, ResampleToMatch
-from torch import Tensor
 
 from volfuse.choices import Plane
 from volfuse.errors import FusionError
-from volfuse.imaging.files import source_name
+from volfuse.imaging.notes import with_notes
+from volfuse.imaging.relation import relate
+from volfuse.imaging.stored import About
 
 # Rows, columns and slices as the image is read: axial slices from above the feet, patient's right at the left.
 PLANES: Mapping[Plane, str] = {"axial": "PLS", "coronal": "ILP", "sagittal": "IPL"}
-
-_logger = logging.getLogger(__name__)
 
 
 class OrientSlicesd(MapTransform):
@@ -68,30 +66,22 @@ class MatchReferenced(MapTransform):
             result[key] = self._match(result[key], reference)
         return result
 
-    def _match(self, source: MetaTensor, reference: MetaTensor) -> Tensor:
-        same_size = source.shape[1:] == reference.shape[1:]
-        both_placed = source.meta["has_geometry"] and reference.meta["has_geometry"]
-        if not both_placed and not same_size:
+    def _match(self, source: MetaTensor, reference: MetaTensor) -> MetaTensor:
+        relation = relate(source, reference)
+        if relation.placed < 2 and not relation.same_size:
             raise FusionError(
-                f"{source_name(source)} and {source_name(reference)} have different sizes and at least one of "
+                f"{relation.source} and {relation.reference} have different sizes and at least one of "
                 "them has no position in space; give images of one size, or files with geometry."
             )
-        if same_size and (not both_placed or _same_grid(source.affine, reference.affine)):
-            return source
-        overlap = overlap_fraction(source, reference)
         # A thin source can slip between the samples of a large reference, and the other way round.
-        if overlap == 0 and overlap_fraction(reference, source) == 0:
+        if relation.covered == relation.inside == 0:
             raise FusionError(
-                f"{source_name(source)} and {source_name(reference)} do not overlap in space; "
+                f"{relation.source} and {relation.reference} do not overlap in space; "
                 "they need to be registered first."
             )
-        _logger.info(
-            "%s is resampled onto %s and covers %.0f %% of it",
-            source_name(source),
-            source_name(reference),
-            100 * overlap,
-        )
-        return self.resample(source, reference)
+        matched = source if relation.same_grid else self.resample(source, reference)
+        # What is resampled has the metadata of the reference.
+        return with_notes(matched, About.from_meta(source.meta), relation.notes)
 
 
 class RestoreGridd(MapTransform):
@@ -105,20 +95,3 @@ class RestoreGridd(MapTransform):
             result[key] = Orientation(axis_codes, labels=None)(result[key])
             result[key].affine = affine
         return result
-
-
-def overlap_fraction(source: MetaTensor, reference: MetaTensor) -> float:
-    """Return the part of the reference grid (C, H, W, D) that lies inside ``source``, 0..1, from 40³ samples."""
-    axes = [torch.linspace(0, size - 1, min(size, 40), dtype=torch.float64) for size in reference.shape[1:]]
-    points = torch.stack([*torch.meshgrid(*axes, indexing="ij"), torch.ones([len(axis) for axis in axes])])
-    to_source = torch.linalg.inv(source.affine) @ reference.affine
-    index = (to_source @ points.flatten(1))[:3]
-    last = torch.tensor(source.shape[1:], dtype=torch.float64)[:, None] - 0.5
-    inside = ((index >= -0.5) & (index <= last)).all(0)
-    return float(inside.double().mean())
-
-
-def _same_grid(affine: Tensor, other: Tensor) -> bool:
-    """Tell whether two grids of one size agree to a thousandth of a voxel."""
-    spacing = affine[:3, :3].norm(dim=0).min()
-    return bool((affine - other).abs().max() < 1e-3 * spacing)

@@ -15,6 +15,7 @@ from volfuse.errors import FusionError
 from volfuse.imaging.color import apply_table, color_table, combine_colors, rgb_to_ycbcr, ycbcr_to_rgb
 from volfuse.imaging.files import source_name
 from volfuse.imaging.gamut import ROOM, recolor
+from volfuse.imaging.notes import notes_of
 
 
 def restore_in_gamut(luminance: Tensor, color: Tensor) -> Tensor:
@@ -48,7 +49,8 @@ class SplitLuminanced(MapTransform):
         colormaps: ``None``, or one entry per source: ``None`` for grey, else what ``color_table`` takes.
 
     Returns (in the dictionary, in place of the sources):
-        ``image``: (N, H, W, D) luminance 0..1, with the metadata of the reference.
+        ``image``: (N, H, W, D) luminance 0..1, with the metadata of the reference; ``meta["notes"]`` has those of all
+            sources.
         ``color``: (3, H, W, D) Y 0..1, Cb and Cr -0.5..0.5, only if a source has colour.
 
     Raises:
@@ -73,9 +75,8 @@ class SplitLuminanced(MapTransform):
         planes = [
             self._ycbcr(result.pop(key), table) for key, table in zip(self.keys, self.tables, strict=True)
         ]
-        result["image"] = MetaTensor(
-            torch.cat([plane[:1] for plane in planes]), meta=dict(data[self.keys[0]].meta)
-        )
+        meta = data[self.keys[0]].meta | {"notes": notes_of([data[key] for key in self.keys])}
+        result["image"] = MetaTensor(torch.cat([plane[:1] for plane in planes]), meta=meta)
         if colors := [plane for plane in planes if plane.shape[0] == 3]:
             result["color"] = combine_colors(colors)
         return result

@@ -18,10 +18,16 @@ from monai.transforms import MapTransform
 from volfuse.choices import WindowChoice
 from volfuse.errors import FusionError
 from volfuse.imaging.files import source_name
+from volfuse.imaging.notes import with_notes
+from volfuse.imaging.stored import About
 
 _NUMBER = r"[-+]?\d+(?:\.\d+)?"
 _LIMITS = re.compile(rf"(p?)({_NUMBER}):(p?)({_NUMBER})", re.IGNORECASE)
 _WIDTH_LEVEL = re.compile(rf"W({_NUMBER})/?L({_NUMBER})", re.IGNORECASE)
+
+# What a window may hide before the user is told: air lies below most windows, little lies above a good one.
+_MOST_WHITE, _MOST_BLACK = 1 / 3, 0.99
+_SAMPLES = 1 << 20  # voxels that are enough to know such a share
 
 
 @dataclass(frozen=True)
@@ -124,14 +130,50 @@ class ApplyWindowsd(MapTransform):
         result = dict(data)
         for key, chosen in zip(self.keys, self.windows, strict=True):
             source: MetaTensor = result[key]
-            window = EIGHT_BIT if source.shape[0] == 3 else chosen
-            window = window or (EIGHT_BIT if source.meta["stored_dtype"] == "uint8" else ROBUST)
-            voxels = source.as_tensor().numpy()
-            low, high = window.low.resolve(voxels), window.high.resolve(voxels)
-            if high <= low:
-                raise FusionError(
-                    f"{source_name(source)} has no contrast between the limits of its window "
-                    f"({low:g} to {high:g}); choose another window."
-                )
-            result[key] = (source - low) / (high - low)
+            low, high = limits(source, chosen)
+            notes = notes_on_window(source, chosen, low, high)
+            result[key] = with_notes((source - low) / (high - low), About.from_meta(source.meta), notes)
         return result
+
+
+def limits(source: MetaTensor, chosen: Window | None) -> tuple[float, float]:
+    """Return which values of a source (C, ...) become black and white in a window; ``None`` is ``"auto"``.
+
+    Raises:
+        FusionError: if there is nothing between them.
+    """
+    window = EIGHT_BIT if source.shape[0] == 3 else chosen
+    window = window or (EIGHT_BIT if source.meta["stored_dtype"] == "uint8" else ROBUST)
+    voxels = source.as_tensor().numpy()
+    low, high = window.low.resolve(voxels), window.high.resolve(voxels)
+    if high <= low:
+        raise FusionError(
+            f"{source_name(source)} has no contrast between the limits of its window "
+            f"({low:g} to {high:g}); choose another window."
+        )
+    return low, high
+
+
+def notes_on_window(source: MetaTensor, chosen: Window | None, low: float, high: float) -> list[str]:
+    """Return what to tell about a window that hides most of a source (C, X, Y, Z), or is left out."""
+    name = source_name(source)
+    if source.shape[0] == 3:
+        return (
+            [f"{name} is in colour and keeps its own brightness; no window is applied to it."]
+            if chosen
+            else []
+        )
+    step = max(1, round((source.numel() / _SAMPLES) ** (1 / 3)))
+    sample = source.as_tensor()[:, ::step, ::step, ::step]
+    notes = []
+    for hidden, most, side, shown in (
+        (sample > high, _MOST_WHITE, "above", "white"),
+        (sample < low, _MOST_BLACK, "below", "black"),
+    ):
+        share = float(hidden.double().mean())
+        if share > most:
+            notes.append(
+                f"{share:.0%} of the voxels of {name} lie {side} its window ({low:g} to {high:g}) and are "
+                f"{shown}; choose another window if they matter."
+            )
+    return notes

@@ -89,6 +89,7 @@ def run(
         "metrics": metrics,
         "seconds": seconds,
         "contributions": contributions,
+        "notes": list(case.notes),
     }
 
 

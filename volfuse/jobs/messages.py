@@ -94,8 +94,9 @@ class JobEvent:
         seconds_left: of progress: estimated from the slices after the first; ``None`` for the first.
         result: of a finished job: ``output``, ``model``, ``version``, ``weights_sha256`` (``None`` for a rule
             without weights), ``device``, ``metrics`` (name to mean, ``None`` where a metric is not defined) and
-            ``seconds`` per step (``load``, ``prepare``, ``fuse``, ``restore``, ``measure``, ``write``), and
-            ``contributions``: those of ``FusionRequest.contribution_files`` that were written.
+            ``seconds`` per step (``load``, ``prepare``, ``fuse``, ``restore``, ``measure``, ``write``),
+            ``contributions``: those of ``FusionRequest.contribution_files`` that were written, and ``notes``: what the
+            user should know, in sentences.
         message: of a failed job: one sentence for the user.
     """
 

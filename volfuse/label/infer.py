@@ -45,6 +45,7 @@ class FusionTask(InferTask):
             "shape": list(case.image.shape[1:]),
             "color": case.image.shape[0] == 3,
             "affine": case.image.affine.tolist(),
+            "notes": list(case.notes),
             "seconds": {step: round(seconds, 3) for step, seconds in case.seconds.items()},
         }
 

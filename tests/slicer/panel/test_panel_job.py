@@ -66,6 +66,18 @@ def test_progress_is_shown_in_slices_with_the_time_left(panel: FusionPanel, work
     assert status(panel) == "Measuring the quality ..."
 
 
+@pytest.mark.usefixtures("pair")
+def test_what_the_user_should_know_stands_below_the_result(
+    panel: FusionPanel, worker: ScriptedWorker
+) -> None:
+    panel.ui.fuseButton.click()
+    worker.finish("PET.nrrd covers 12% of MR.nrrd.", "PET.nrrd is odd.")
+    assert status(panel) == (
+        "Done in 3 s: PET + MR (Laplacian pyramid)\nNote: PET.nrrd covers 12% of MR.nrrd.\nNote: PET.nrrd is odd."
+    )
+    assert panel.ui.statusLabel.wordWrap
+
+
 def test_a_result_is_placed_noted_measured_and_chosen(
     panel: FusionPanel, worker: ScriptedWorker, pair: tuple, get_parameters: Callable[[], FusionParameters]
 ) -> None:

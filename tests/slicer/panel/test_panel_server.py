@@ -33,6 +33,7 @@ class ScriptedClient:
             "after": {"loss": 1.5},
         }
         self.failure = ""
+        self.notes: list[str] = []
 
     def info(self) -> dict[str, Any]:
         if self.failure:
@@ -55,8 +56,9 @@ class ScriptedClient:
     def download_scans(self, sample: dict[str, Any], folder: Path) -> tuple[Path, Path]:
         return self._write(folder / sample["name"], 1), self._write(folder / sample["second"], 2)
 
-    def fuse(self, case: str, model: str, file: Path) -> None:
+    def fuse(self, case: str, model: str, file: Path) -> list[str]:
         self._write(file, 7)
+        return self.notes
 
     def judge(self, case: str, verdict: dict[str, Any]) -> dict[str, Any]:
         self.judged.append((case, verdict))
@@ -137,6 +139,13 @@ def test_the_next_case_shows_both_scans_and_the_fused_image(
     assert red.GetBackgroundVolumeID() == reference.GetID()
     assert red.GetForegroundVolumeID() == second.GetID()
     assert server.ui.submitButton.isEnabled()
+
+
+def test_notes_on_a_case_stand_below_it(server: FusionPanel, client: ScriptedClient) -> None:
+    connect(server)
+    client.notes = ["case1_pet.nrrd covers 12% of case1_mr.nrrd."]
+    server.ui.nextCaseButton.click()
+    assert finish(server).endswith("1 open.\nNote: case1_pet.nrrd covers 12% of case1_mr.nrrd.")
 
 
 def test_a_verdict_is_sent_as_the_widgets_say(server: FusionPanel, client: ScriptedClient) -> None:

@@ -18,6 +18,7 @@ from volfuse.errors import FusionError
 from volfuse.evaluation import runner
 from volfuse.evaluation.report import evaluate
 from volfuse.evaluation.selection import select
+from volfuse.evaluation.values import ValueFile
 from volfuse.fusion.pipeline import FusionPipeline
 from volfuse.fusion.steps import Case, Steps
 from volfuse.imaging import read_image
@@ -298,3 +299,21 @@ def test_every_model_of_the_catalogue_has_a_cost(pairs: Path, tmp_path: Path) ->
     assert (parameters[number], multiply_adds[number]) == ("4,365", "0.288")
     assert parameters[header.index("dwt")] == "0" and multiply_adds[header.index("dwt")] == "n/a"
     assert all(float(cell) > 0 for cell in seconds[2:-1])
+
+
+def test_notes_on_the_images_of_a_pair_are_told_once(tmp_path: Path, mr_file: Path, pet_file: Path) -> None:
+    for source in (mr_file, pet_file):
+        folder = tmp_path / "pairs" / "volumes" / "test" / source.name.partition(".")[0]
+        folder.mkdir(parents=True)
+        source.rename(folder / "1.nii.gz")
+    index = {"volumes": {"sources": ["mr", "pet"], "test": ["1.nii.gz"]}}
+    (tmp_path / "pairs" / "splits.json").write_text(json.dumps(index))
+    selection = select(tmp_path / "pairs", models=["average", "laplacian"], metrics=["en"])
+    measurements, notes = runner.plan(
+        selection, [FusionPipeline(name, "cpu") for name in ("average", "laplacian")]
+    )
+    values = ValueFile(tmp_path / "values.csv", ["en"])
+    notes += runner.run(measurements, values, lambda each: ["en"], runner.measure_metrics("reference"))
+    assert notes == [
+        "volumes/1.nii.gz: 1.nii.gz is resampled onto the grid of 1.nii.gz and covers 95% of it."
+    ]

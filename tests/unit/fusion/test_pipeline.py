@@ -151,6 +151,7 @@ def test_a_case_holds_the_luminance_before_and_after_the_network(
     mr = (read_image(mr_file)[0].as_tensor() / 255).swapaxes(0, 1).flip(0, 1)
     torch.testing.assert_close(case.sources[0].as_tensor(), mr)
     assert case.sources.shape == (2, *read.shape)
+    assert case.notes == ("pet.nii.gz is resampled onto the grid of mr.nii.gz and covers 95% of it.",)
     assert list(case.seconds) == ["prepare", "fuse", "restore"] and min(case.seconds.values()) > 0
 
 

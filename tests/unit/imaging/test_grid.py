@@ -10,7 +10,7 @@ from monai.transforms import Orientation
 from tests.conftest import grid, oblique
 from volfuse.errors import FusionError
 from volfuse.imaging import LoadSourcesd, MatchReferenced, OrientSlicesd, RestoreGridd
-from volfuse.imaging.grid import overlap_fraction
+from volfuse.imaging.relation import overlap_fraction
 
 
 def field(world: np.ndarray) -> np.ndarray:
@@ -67,7 +67,8 @@ def test_outside_the_field_of_view_is_black() -> None:
 def test_a_source_on_the_same_grid_keeps_its_voxels() -> None:
     affine = oblique(grid(2.0, 2.0, 3.0, center=(8, 9, 10)))
     noise = scan((8, 9, 10), affine, lambda world: np.random.default_rng(0).normal(size=world.shape[:-1]))
-    assert MatchReferenced(["a", "b"])({"a": scan((8, 9, 10), affine), "b": noise})["b"] is noise
+    matched = MatchReferenced(["a", "b"])({"a": scan((8, 9, 10), affine), "b": noise})["b"]
+    assert torch.equal(matched.as_tensor(), noise.as_tensor()) and torch.equal(matched.affine, noise.affine)
 
 
 def test_scans_that_do_not_overlap_are_refused() -> None:

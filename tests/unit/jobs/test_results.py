@@ -41,6 +41,7 @@ def test_a_job_gives_the_voxels_of_the_pipeline(
     assert result["weights_sha256"] == bundle.weights_hash()
     assert result["device"] == "cpu"
     assert result["output"] == request.output
+    assert result["notes"] == ["pet.nii.gz is resampled onto the grid of mr.nii.gz and covers 95% of it."]
 
 
 def test_progress_counts_slices_and_the_time_left(

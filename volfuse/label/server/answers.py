@@ -76,10 +76,14 @@ def scratch_folder(request: Request) -> Path:
     return Path(tempfile.mkdtemp(dir=scratch))
 
 
-def send_file(path: Path, name: str, is_scratch: bool = False) -> FileResponse:
+def send_file(
+    path: Path, name: str, is_scratch: bool = False, headers: Mapping[str, str] | None = None
+) -> FileResponse:
     """Send a file as ``name``; a result in a scratch folder is removed afterwards."""
     done = BackgroundTask(shutil.rmtree, path.parent, ignore_errors=True) if is_scratch else None
-    return FileResponse(path, media_type="application/octet-stream", filename=name, background=done)
+    return FileResponse(
+        path, headers=headers, media_type="application/octet-stream", filename=name, background=done
+    )
 
 
 async def answer_error(_request: Request, error: Exception) -> JSONResponse:

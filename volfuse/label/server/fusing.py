@@ -9,6 +9,7 @@ from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from volfuse.fusion.options import FusionOptions
+from volfuse.label import NOTES_HEADER
 from volfuse.label.server.answers import application, read, send_file
 from volfuse.label.server.parameters import BatchParameters, InferParameters, Name
 from volfuse.label.server.sessions import SessionId
@@ -44,7 +45,7 @@ def infer(
     file, facts = Path(result["file"]), result["params"]
     name = f"{image or 'session'}_{model}{parameters.result_extension}"
     if output == "image":
-        return send_file(file, name, is_scratch=True)
+        return send_file(file, name, is_scratch=True, headers={NOTES_HEADER: json.dumps(facts["notes"])})
     answer = JSONResponse(facts) if output == "json" else _both(file, facts, name)
     file.unlink()
     file.parent.rmdir()

@@ -43,7 +43,7 @@ class ScriptedWorker:
         self.busy = kind in ("started", "progress")
         self._events.append(JobEvent(len(self.requests), kind, **entries))
 
-    def finish(self) -> None:
+    def finish(self, *notes: str) -> None:
         """Fuse: the reference itself, as 8 bit, to which it adds 75 %, the second 50 % and the model -25 %."""
         request = self.requests[-1]
         image = read_image(request.sources[0])
@@ -67,5 +67,6 @@ class ScriptedWorker:
                 "metrics": {"ssim": 0.75, "qabf": None},
                 "seconds": {"load": 1.0, "fuse": 2.0},
                 "contributions": contributions,
+                "notes": list(notes),
             },
         )
