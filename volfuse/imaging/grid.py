@@ -6,7 +6,7 @@ the same fused image.
 """
 
 from collections.abc import Hashable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import nibabel
 import numpy as np
@@ -79,7 +79,7 @@ class MatchReferenced(MapTransform):
                 f"{relation.source} and {relation.reference} do not overlap in space; "
                 "they need to be registered first."
             )
-        matched = source if relation.same_grid else self.resample(source, reference)
+        matched = source if relation.same_grid else cast(MetaTensor, self.resample(source, reference))
         # What is resampled has the metadata of the reference.
         return with_notes(matched, About.from_meta(source.meta), relation.notes)
 

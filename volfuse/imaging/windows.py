@@ -8,7 +8,7 @@ also give a pair of source values.
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from monai.config import KeysCollection
@@ -132,7 +132,8 @@ class ApplyWindowsd(MapTransform):
             source: MetaTensor = result[key]
             low, high = limits(source, chosen)
             notes = notes_on_window(source, chosen, low, high)
-            result[key] = with_notes((source - low) / (high - low), About.from_meta(source.meta), notes)
+            scaled = cast(MetaTensor, (source - low) / (high - low))
+            result[key] = with_notes(scaled, About.from_meta(source.meta), notes)
         return result
 
 
