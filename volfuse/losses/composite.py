@@ -1,8 +1,7 @@
-"""Losses made of losses: their weighted sum, and their mean over the sources."""
+"""A loss made of losses: their weighted sum."""
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 
@@ -31,21 +30,3 @@ class WeightedSumLoss(nn.Module):
         return sum(
             weight * term(fused, sources) for weight, term in zip(self.weights, self.terms, strict=True)
         )
-
-
-class SourceMeanLoss(nn.Module):
-    """``mean_i term(fused, source i)``: every source counts the same, whether or not it is the brightest or sharpest.
-
-    TAFIE trains on eleven focal planes with losses averaged in this way.
-
-    Args:
-        term: a loss called as ``term(fused, sources)``.
-    """
-
-    def __init__(self, term: nn.Module) -> None:
-        super().__init__()
-        self.term = term
-
-    def forward(self, fused: Tensor, sources: Tensor) -> Tensor:
-        """Fused (B, 1, H, W) and sources (B, N, H, W), values 0..1; returns a scalar."""
-        return torch.stack([self.term(fused, source) for source in sources.split(1, dim=1)]).mean()

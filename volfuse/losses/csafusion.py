@@ -6,7 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from volfuse.losses.contrast import Mode, global_contrast_loss, local_contrast_loss
-from volfuse.losses.region_mutual_information import region_mutual_information_loss
+from volfuse.losses.region_mutual_information import (
+    published_mutual_information_loss,
+    region_mutual_information_loss,
+)
 from volfuse.losses.structural import ssim_loss
 
 _TERMS = 6
@@ -25,6 +28,7 @@ class CSAFusionLoss(nn.Module):
         weights: one per term, in the order above.
         contrast: the mode of both contrast terms.
         mean_covariance: see :func:`~volfuse.losses.region_mutual_information_loss`.
+        published_information: take :func:`~volfuse.losses.published_mutual_information_loss` for :math:`L_{rmi}`.
 
     Raises:
         ValueError: if there are not six weights.
@@ -35,6 +39,7 @@ class CSAFusionLoss(nn.Module):
         weights: Sequence[float] = (1, 1, 1, 2.5, 1, 1),
         contrast: Mode = "match",
         mean_covariance: bool = False,
+        published_information: bool = False,
     ) -> None:
         super().__init__()
         if len(weights) != _TERMS:
@@ -42,6 +47,7 @@ class CSAFusionLoss(nn.Module):
         self.weights = tuple(weights)
         self.contrast = contrast
         self.mean_covariance = mean_covariance
+        self.published_information = published_information
 
     def forward(self, fused: Tensor, sources: Tensor) -> Tensor:
         """Fused (B, 1, H, W) and sources (B, 2, H, W), values 0..1; returns a scalar."""
@@ -49,9 +55,14 @@ class CSAFusionLoss(nn.Module):
         terms = (
             ssim_loss(fused, second),
             ssim_loss(fused, reference),
-            region_mutual_information_loss(fused, second, self.mean_covariance),
-            region_mutual_information_loss(fused, reference, self.mean_covariance),
+            self._information(fused, second),
+            self._information(fused, reference),
             local_contrast_loss(fused, sources, self.contrast),
             global_contrast_loss(fused, sources, self.contrast),
         )
         return torch.stack([weight * term for weight, term in zip(self.weights, terms, strict=True)]).sum()
+
+    def _information(self, fused: Tensor, source: Tensor) -> Tensor:
+        if self.published_information:
+            return published_mutual_information_loss(fused, source)
+        return region_mutual_information_loss(fused, source, self.mean_covariance)

@@ -6,7 +6,7 @@ from volfuse.losses.composite import WeightedSumLoss
 from volfuse.numerics.ssim import SCALE_WEIGHTS, ssim_by_scale
 
 
-def multiscale_ssim_loss(fused: Tensor, sources: Tensor) -> Tensor:
+def multiscale_ssim_loss(fused: Tensor, sources: Tensor, repeat_coarsest: bool = False) -> Tensor:
     r"""One minus the mean multi-scale structural similarity to the sources, of factors brought to 0..1.
 
     .. math:: L = 1 - \frac{1}{N} \sum_i \left(\frac{1 + SSIM_5(F, I_i)}{2}\right)^{w_5}
@@ -20,20 +20,29 @@ def multiscale_ssim_loss(fused: Tensor, sources: Tensor) -> Tensor:
     Args:
         fused: (B, 1, H, W), values 0..1, H and W at least 16.
         sources: (B, N, H, W), values 0..1, any N.
+        repeat_coarsest: multiply by the coarsest scale once for each of the four others, so that its exponent is
+            :math:`4 w_5`, as the code of the authors of FusionMamba and CrossFuse does; the definition has it once.
 
     Returns:
         A scalar in 0..1; 0 if the fused image equals every source.
     """
     factors = (1 + ssim_by_scale(fused, sources)) / 2
-    return 1 - (factors ** factors.new_tensor(SCALE_WEIGHTS)).prod(dim=-1).mean()
+    exponents = factors.new_tensor(SCALE_WEIGHTS)
+    if repeat_coarsest:
+        exponents[-1] *= len(SCALE_WEIGHTS) - 1
+    return 1 - (factors**exponents).prod(dim=-1).mean()
 
 
 class MultiScaleSSIMLoss(nn.Module):
     """:func:`multiscale_ssim_loss` as a module, which a configuration can name."""
 
+    def __init__(self, repeat_coarsest: bool = False) -> None:
+        super().__init__()
+        self.repeat_coarsest = repeat_coarsest
+
     def forward(self, fused: Tensor, sources: Tensor) -> Tensor:
         """See :func:`multiscale_ssim_loss`."""
-        return multiscale_ssim_loss(fused, sources)
+        return multiscale_ssim_loss(fused, sources, self.repeat_coarsest)
 
 
 class ReconstructionLoss(WeightedSumLoss):
@@ -41,7 +50,8 @@ class ReconstructionLoss(WeightedSumLoss):
 
     Args:
         structure: weight of the second term. The default is the published 10,000, which goes with images of 0..255.
+        repeat_coarsest: see :func:`multiscale_ssim_loss`.
     """
 
-    def __init__(self, structure: float = 1e4 / 255**2) -> None:
-        super().__init__([nn.MSELoss(), MultiScaleSSIMLoss()], [1, structure])
+    def __init__(self, structure: float = 1e4 / 255**2, repeat_coarsest: bool = False) -> None:
+        super().__init__([nn.MSELoss(), MultiScaleSSIMLoss(repeat_coarsest)], [1, structure])

@@ -1,7 +1,7 @@
-"""LightFusionNet: a very small fusion network with predictive coding attention.
+"""LightFusionNet: a very small fusion network with predictive context attention.
 
 Paper: "LightFusionNet: a lightweight dual-stream network for multimodal medical image fusion"
-(depthwise separable encoders, predictive coding attention, mean fusion, one decoder).
+(depthwise separable encoders, predictive context attention, mean fusion, one decoder).
 The paper prints parameter and multiply-add counts rounded to two digits; depth and batch normalisation
 were chosen as the smallest layout that meets all ten of them (``research/2026-11-lightfusionnet.md``).
 """
@@ -38,7 +38,7 @@ class PlainConv(nn.Sequential):
         super().__init__(nn.Conv2d(in_channels, out_channels, 3, padding=1), nn.ReLU(inplace=True))
 
 
-class PredictiveCodingAttention(nn.Module):
+class PredictiveContextAttention(nn.Module):
     """Strengthen what a bottleneck cannot predict: the prediction error of predictive coding.
 
     ``prediction = conv(relu(conv(x)))``, ``attention = sigmoid(conv1x1(|x - prediction|))``,
@@ -141,7 +141,7 @@ class LightFusionNet(nn.Module):
 def _attention(kind: Attention, channels: int, reduction: int) -> nn.Module:
     match kind:
         case "pca":
-            return PredictiveCodingAttention(channels, reduction)
+            return PredictiveContextAttention(channels, reduction)
         case "conv":
             return nn.Conv2d(channels, channels, 1)
         case "ca":

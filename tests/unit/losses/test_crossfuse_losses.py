@@ -3,9 +3,10 @@ import torch
 
 from volfuse.losses import WeightedSumLoss
 from volfuse.losses.laplacian import LaplacianLoss, laplacian_loss
-from volfuse.losses.reconstruction import ReconstructionLoss, multiscale_ssim_loss
+from volfuse.losses.reconstruction import MultiScaleSSIMLoss, ReconstructionLoss, multiscale_ssim_loss
 from volfuse.losses.regional import RegionalIntensityLoss, regional_intensity_loss
 from volfuse.metrics import multiscale_structural_similarity
+from volfuse.numerics.ssim import ssim_by_scale
 
 ALL = [multiscale_ssim_loss, regional_intensity_loss, laplacian_loss]
 
@@ -76,11 +77,23 @@ def test_a_ramp_has_detail_at_its_low_end_only() -> None:
     assert laplacian_loss(torch.zeros(1, 1, 32, 32), ramp()).item() == pytest.approx((1 / 32) ** 2 / 32)
 
 
-def test_multiscale_similarity_of_constants_is_that_of_their_luminance() -> None:
+@pytest.mark.parametrize(("repeat_coarsest", "exponent"), [(False, 0.1333), (True, 4 * 0.1333)])
+def test_multiscale_similarity_of_constants_is_that_of_their_luminance(
+    repeat_coarsest: bool, exponent: float
+) -> None:
     dark, bright = torch.full((1, 1, 48, 48), 0.2), torch.full((1, 1, 48, 48), 0.6)
     luminance = (2 * 0.2 * 0.6 + 1e-4) / (0.2**2 + 0.6**2 + 1e-4)
-    expected = 1 - ((1 + luminance) / 2) ** 0.1333
-    assert multiscale_ssim_loss(dark, bright).item() == pytest.approx(expected, abs=1e-5)
+    expected = 1 - ((1 + luminance) / 2) ** exponent
+    loss = MultiScaleSSIMLoss(repeat_coarsest)
+    assert loss(dark, bright).item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_only_the_coarsest_scale_is_repeated() -> None:
+    first, second = images(0, 1, 64)[:1], images(1, 1, 64)[:1]
+    coarsest = (1 + ssim_by_scale(first, second)[0, 0, -1].item()) / 2
+    once = multiscale_ssim_loss(first, second).item()
+    repeated = multiscale_ssim_loss(first, second, repeat_coarsest=True).item()
+    assert repeated == pytest.approx(1 - (1 - once) * coarsest ** (3 * 0.1333))
 
 
 def test_multiscale_similarity_agrees_with_the_metric_where_both_are_close_to_one() -> None:

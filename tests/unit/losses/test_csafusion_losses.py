@@ -9,6 +9,7 @@ from volfuse.losses import (
     CSAFusionLoss,
     global_contrast_loss,
     local_contrast_loss,
+    published_mutual_information_loss,
     region_mutual_information_loss,
     ssim_loss,
 )
@@ -51,6 +52,35 @@ def test_region_mutual_information_is_that_of_numpy(mean_covariance: bool) -> No
     loss = region_mutual_information_loss(fused, sources, mean_covariance)
     assert loss.dtype == torch.float32
     assert loss.item() == pytest.approx(np.mean(values), rel=1e-6)
+
+
+def test_the_published_form_is_that_of_numpy() -> None:
+    fused, source = images(0, 1, 19, 25)[:1], images(1, 1, 19, 25)[:1]
+    squashed = 1 / (1 + np.exp(-fused[0, 0].double().numpy()))
+    wanted = source[0, 0].double().numpy()
+
+    def regions(image: np.ndarray) -> np.ndarray:
+        padded = np.pad(image, 1, constant_values=-np.inf)
+        blocks = padded.reshape(7, 3, 9, 3).max(axis=(1, 3))
+        windows = np.lib.stride_tricks.sliding_window_view(blocks, (3, 3)).reshape(-1, 9)
+        return windows - windows.mean(axis=0)
+
+    known, unknown = regions(squashed), regions(wanted)
+    cross = unknown.T @ known
+    rest = unknown.T @ unknown - cross @ np.linalg.inv(known.T @ known + 5e-4 * np.eye(9)) @ cross.T
+    information = 0.5 * np.linalg.slogdet(rest + 5e-4 * np.eye(9))[1] / 9
+    entropy = -np.mean(wanted * np.log(squashed) + (1 - wanted) * np.log(1 - squashed))
+    loss = published_mutual_information_loss(fused, source)
+    assert loss.item() == pytest.approx((information + entropy) / 2, rel=1e-5)
+
+
+def test_the_published_form_takes_the_place_of_its_two_terms() -> None:
+    fused, sources = images(0, 1), images(1, 2)
+    weights = (0, 0, 1, 2.5, 0, 0)
+    reference, second = sources.split(1, dim=1)
+    expected = published_mutual_information_loss(fused, second)
+    expected = expected + 2.5 * published_mutual_information_loss(fused, reference)
+    torch.testing.assert_close(CSAFusionLoss(weights, published_information=True)(fused, sources), expected)
 
 
 @pytest.mark.parametrize("mean_covariance", [False, True])

@@ -8,7 +8,6 @@ from skimage.metrics import structural_similarity
 from volfuse.losses import (
     GradientLoss,
     IntensityLoss,
-    SourceMeanLoss,
     SSIMLoss,
     WeightedSumLoss,
     gradient_loss,
@@ -105,16 +104,3 @@ def test_weighted_sum_adds_its_terms() -> None:
 def test_weights_must_match_terms() -> None:
     with pytest.raises(ValueError, match="^2 loss terms need as many weights, not 1$"):
         WeightedSumLoss([SSIMLoss(), IntensityLoss()], [1])
-
-
-def test_the_mean_over_the_sources_lets_each_count_alike() -> None:
-    sources = torch.tensor([0.2, 0.6, 0.4]).reshape(1, 3, 1, 1).expand(1, 3, 4, 4)
-    mean = SourceMeanLoss(IntensityLoss())
-    # 0.3, 0.1 and 0.1 from the three; their median is the best answer, not their maximum.
-    assert mean(torch.full((1, 1, 4, 4), 0.5), sources).item() == pytest.approx(0.5 / 3)
-    assert mean(sources[:, 2:], sources).item() == pytest.approx(0.4 / 3)
-
-
-def test_structural_similarity_is_averaged_over_the_sources_anyway() -> None:
-    fused, sources = images(0, 1), images(1, 3)
-    torch.testing.assert_close(SourceMeanLoss(SSIMLoss())(fused, sources), ssim_loss(fused, sources))

@@ -262,6 +262,27 @@ def test_every_parameter_of_the_second_stage_learns_but_the_frozen_encoders(dept
     assert learning(network, torch.rand(2, 2, 32, 40)) == expected
 
 
+@pytest.mark.parametrize(
+    ("fusion", "convolutions"),
+    [("cnn", 4), ("dense", 5)],  # a dense block has four
+)
+def test_the_ablations_have_the_convolutions_of_the_paper(fusion: str, convolutions: int) -> None:
+    layers = [
+        layer for layer in CrossFuse(fusion=fusion).fusion.modules() if isinstance(layer, torch.nn.Conv2d)
+    ]
+    assert [len(layers), layers[0].in_channels, layers[-1].out_channels] == [convolutions, 256, 128]
+
+
+def test_networks_compute_in_double_precision_too() -> None:
+    sources = torch.rand(1, 2, 32, 40, dtype=torch.float64)
+    network = CrossFuse().double().eval()
+    assert network(sources).dtype == torch.float64
+    torch.testing.assert_close(
+        network.float()(sources.float()).double(), network.double()(sources), atol=1e-4, rtol=0
+    )
+    assert CrossFuseAutoEncoder().double()(sources[:, :1]).dtype == torch.float64
+
+
 @pytest.mark.parametrize("fusion", ["cnn", "dense", "add"])
 def test_every_parameter_learns_when_there_is_one_stage(fusion: str) -> None:
     network = CrossFuse(fusion=fusion, freeze_encoders=False)

@@ -61,7 +61,7 @@ class DenseEncoder(nn.Module):
             )
         # In bfloat16 the rounding of flat regions would look like detail to the skip connections.
         with torch.autocast(image.device.type, enabled=False):
-            shallow = self.stem(image.float())
+            shallow = self.stem(image.to(self.stem.weight.dtype))
         return shallow, self.blocks(shallow)
 
 

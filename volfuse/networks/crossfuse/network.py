@@ -43,8 +43,8 @@ class CrossFuse(nn.Module):
         depth_cross: blocks of each cross attention, 1 to 3.
         re_softmax: ``softmax(-QK^T / sqrt(d))`` in the cross attention; ``False`` for the usual softmax.
         shift: roll the windows before the second self attention; see :class:`CrossAttentionModule`.
-        fusion: ``"cam"`` for the cross attention module, or what replaces it in the ablation: ``"cnn"`` (one
-            convolution), ``"dense"`` (a dense block), ``"add"``.
+        fusion: ``"cam"`` for the cross attention module, or what replaces it in the ablation: ``"cnn"``
+            (four convolutions), ``"dense"`` (a dense block and a convolution), ``"add"``.
         freeze_encoders: train in two stages: ``encoders`` take over the weights of the encoders of two trained
             :class:`CrossFuseAutoEncoder` and stay as they are. ``False`` trains everything at once.
         weight_mode: ``"bounded"`` or, as published, ``"official"``; see :func:`intensity_weights`.
@@ -85,9 +85,12 @@ class CrossFuse(nn.Module):
             case "cam":
                 self.fusion = CrossAttentionModule(depth_self, depth_cross, re_softmax, shift)
             case "cnn":
-                self.fusion = Concatenated(reflect_conv(2 * DEEP_CHANNELS, DEEP_CHANNELS))
+                widths = (2 * DEEP_CHANNELS, *[DEEP_CHANNELS] * 4)
+                self.fusion = Concatenated(*map(reflect_conv, widths, widths[1:]))
             case "dense":
-                self.fusion = Concatenated(DenseBlock(2 * DEEP_CHANNELS))
+                self.fusion = Concatenated(
+                    DenseBlock(2 * DEEP_CHANNELS), reflect_conv(DEEP_CHANNELS, DEEP_CHANNELS)
+                )
             case "add":
                 self.fusion = Sum()
         self.decoder = nn.Sequential(upsampler(_conv_norm), _conv_norm(SHALLOW_CHANNELS, SHALLOW_CHANNELS))
@@ -165,14 +168,14 @@ class CrossFuse(nn.Module):
 
 
 class Concatenated(nn.Module):
-    """Fuse two feature maps by a layer that sees both."""
+    """Fuse two feature maps by layers that see both."""
 
-    def __init__(self, layer: nn.Module) -> None:
+    def __init__(self, *layers: nn.Module) -> None:
         super().__init__()
-        self.layer = layer
+        self.layers = nn.Sequential(*layers)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        return self.layer(torch.cat([first, second], dim=1))
+        return self.layers(torch.cat([first, second], dim=1))
 
 
 class Sum(nn.Module):
