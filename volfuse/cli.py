@@ -2,7 +2,6 @@
 
 import shlex
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -84,7 +83,8 @@ def fuse(
         from volfuse.registration.command import registered
 
         pipeline = FusionPipeline(model, device)
-        with registered(sources) if register else nullcontext(sources) as images, progress_bar() as progress:
+        images = registered(sources) if register else sources
+        with progress_bar() as progress:
             fused = pipeline.fuse_case(images, chosen, progress)
         show_notes(fused.notes)
         out.print(f"Fused image: {write_image(fused.image, output)}", soft_wrap=True, highlight=False)

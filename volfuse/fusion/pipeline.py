@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
 
@@ -14,7 +13,7 @@ from volfuse.errors import FusionError
 from volfuse.fusion.contributions import WithContributions
 from volfuse.fusion.options import FusionOptions, listed
 from volfuse.fusion.steps import Steps, notes_of_case, on_grid_of_reference, plain_errors
-from volfuse.imaging import Window, color_table
+from volfuse.imaging import Source, Window, color_table
 from volfuse.models import DEFAULT_MODEL, Model, find
 
 _GREY = "none"
@@ -61,21 +60,23 @@ class FusionPipeline:
 
     def fuse(
         self,
-        sources: Sequence[str | Path],
+        sources: Sequence[Source],
         options: FusionOptions | None = None,
         progress: Callable[[int, int], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> MetaTensor:
-        """Fuse image files; the first is the reference whose grid and frame the result has.
+        """Fuse images; the first is the reference whose grid and frame the result has.
 
         Args:
-            sources: image files or DICOM folders, as many as the model takes.
+            sources: paths, or images in memory that :func:`~volfuse.imaging.sources.as_image` takes, as many as the
+                model takes.
             options: see :class:`FusionOptions`.
             progress: called as ``progress(slices_done, slices_in_all)``.
             should_stop: asked before every batch of slices.
 
         Returns:
-            uint8, (1, X, Y, Z) or true-colour (3, X, Y, Z), on the reference's grid.
+            uint8, (1, X, Y, Z) or true-colour (3, X, Y, Z), on the reference's grid. It is a source like any other, and
+            ``volfuse.save`` writes it; ``meta["notes"]`` has what a user should know.
 
         Raises:
             FusionError: one sentence on what is wrong with the input and what to do.
@@ -85,7 +86,7 @@ class FusionPipeline:
 
     def fuse_case(
         self,
-        sources: Sequence[str | Path],
+        sources: Sequence[Source],
         options: FusionOptions | None = None,
         progress: Callable[[int, int], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
@@ -139,12 +140,12 @@ class FusionPipeline:
 
 
 def fuse(
-    sources: Sequence[str | Path],
+    sources: Sequence[Source],
     model: str = DEFAULT_MODEL,
     options: FusionOptions | None = None,
     device: str = "auto",
 ) -> MetaTensor:
-    """Fuse image files once; see :class:`FusionPipeline`, which keeps the model for the next case."""
+    """Fuse images once; see :class:`FusionPipeline`, which keeps the model for the next case."""
     return FusionPipeline(model, device).fuse(sources, options)
 
 

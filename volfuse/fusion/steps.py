@@ -3,7 +3,6 @@
 import json
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, cast
 
 from monai.bundle import ConfigParser
@@ -12,7 +11,7 @@ from monai.transforms import Compose
 from torch import Tensor, nn
 
 from volfuse.errors import FusionError
-from volfuse.imaging import OrientSlicesd, RestoreGridd, SaveFusedd, SplitLuminanced
+from volfuse.imaging import OrientSlicesd, RestoreGridd, SaveFusedd, Source, SplitLuminanced
 
 Case = dict[Hashable, MetaTensor]
 """Prepared sources: luminance ``image`` (N, H, W, D), values 0..1, and ``color`` (Y, Cb, Cr) if one has colour."""
@@ -45,8 +44,8 @@ class Steps:
         self.keys = keys
         self._network = network
 
-    def prepare(self, sources: Sequence[str | Path]) -> Case:
-        """Read image files and make of them what the network sees.
+    def prepare(self, sources: Sequence[Source]) -> Case:
+        """Read images and make of them what the network sees.
 
         Raises:
             FusionError: if an image is unfit for fusion.
@@ -73,8 +72,8 @@ class Steps:
         """Return fused luminance (1, H, W, D) as a uint8 image (1 or 3, X, Y, Z) on the reference's grid."""
         return _run(self.postprocessing, {**case, "pred": fused})["pred"]
 
-    def shown(self, sources: Sequence[str | Path]) -> list[Tensor]:
-        """Return image files in their windows and colours: each (1 or 3, H, W, D), values 0..1, on one grid.
+    def shown(self, sources: Sequence[Source]) -> list[Tensor]:
+        """Return images in their windows and colours: each (1 or 3, H, W, D), values 0..1, on one grid.
 
         Raises:
             FusionError: if an image is unfit for fusion.

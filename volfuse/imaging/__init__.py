@@ -9,12 +9,13 @@ from volfuse.imaging.color import (
     rgb_to_ycbcr,
     ycbcr_to_rgb,
 )
-from volfuse.imaging.files import LoadSourcesd, SaveFusedd, read_image, write_image
+from volfuse.imaging.files import SaveFusedd, read_image, write_image
 from volfuse.imaging.gamut import recolor
 from volfuse.imaging.grid import PLANES, MatchReferenced, OrientSlicesd, RestoreGridd
 from volfuse.imaging.luminance import RestoreColord, SplitLuminanced, as_stored
 from volfuse.imaging.oklab import rgb_to_oklab
 from volfuse.imaging.slices import slices_of, slices_with_content
+from volfuse.imaging.sources import LoadSourcesd, Source, as_image
 from volfuse.imaging.windows import PRESETS, ApplyWindowsd, Limit, Window
 
 __all__ = [
@@ -28,9 +29,11 @@ __all__ = [
     "RestoreColord",
     "RestoreGridd",
     "SaveFusedd",
+    "Source",
     "SplitLuminanced",
     "Window",
     "apply_table",
+    "as_image",
     "as_stored",
     "color_table",
     "combine_colors",

@@ -11,9 +11,10 @@ import numpy as np
 from monai.transforms import Compose, EnsureTyped, SelectItemsd, SqueezeDimd, Transform
 
 from volfuse.choices import Color, Colormap, Plane
-from volfuse.imaging.files import LoadSourcesd, SaveFusedd
+from volfuse.imaging.files import SaveFusedd
 from volfuse.imaging.grid import MatchReferenced, OrientSlicesd, RestoreGridd
 from volfuse.imaging.luminance import RestoreColord, SplitLuminanced
+from volfuse.imaging.sources import LoadSourcesd
 from volfuse.imaging.windows import ApplyWindowsd, Windows
 
 
@@ -32,8 +33,8 @@ def preprocessing(
         colormaps: see :class:`SplitLuminanced`.
 
     Returns:
-        A transform of ``{key: file}`` into ``image`` (N, H, W, D), luminance 0..1, and, with a coloured source,
-        ``color`` (3, H, W, D).
+        A transform of ``{key: file}``, or what else ``as_image`` takes, into ``image`` (N, H, W, D), luminance 0..1,
+        and, with a coloured source, ``color`` (3, H, W, D).
 
     Raises:
         FusionError: for an unknown plane, window or colour map, or a number of them that does not fit.

@@ -41,18 +41,34 @@ def read_image(path: str | Path, reading: Reading | None = None) -> MetaTensor:
         FusionError: if the file cannot be read, is 4-D, a label map, a vector field, constant, or holds NaN.
     """
     path = Path(path)
-    stored = load(path, reading)
-    _check_content(path.name, stored)
+    return from_stored(load(path, reading), str(path), path.suffix.lower() not in PICTURE_SUFFIXES)
+
+
+def from_stored(
+    stored: StoredImage, name: str, has_geometry: bool = True, stored_dtype: str | None = None
+) -> MetaTensor:
+    """Return a stored image as :func:`read_image` does.
+
+    Args:
+        stored: the image.
+        name: its path, or what else messages call it by.
+        has_geometry: whether it has a position in space.
+        stored_dtype: the numpy name of the type it was stored in, if its voxels have another by now.
+
+    Raises:
+        FusionError: see :func:`read_image`.
+    """
+    short = Path(name).name
+    _check_content(short, stored)
     voxels = stored.voxels if stored.voxels.ndim == 4 else stored.voxels[..., None]
-    channels = np.moveaxis(_without_alpha(path.name, voxels), -1, 0).astype(np.float32, copy=False)
-    has_geometry = path.suffix.lower() not in PICTURE_SUFFIXES
+    channels = np.moveaxis(_without_alpha(short, voxels), -1, 0).astype(np.float32, copy=False)
     affine = stored.affine if has_geometry else _PICTURE_AFFINE
     meta = {
         "affine": torch.from_numpy(affine),
         "original_affine": affine.copy(),
         "space": "RAS",
-        "filename_or_obj": str(path),
-        "stored_dtype": str(stored.voxels.dtype),
+        "filename_or_obj": name,
+        "stored_dtype": stored_dtype or str(stored.voxels.dtype),
         "dimension": stored.dimension,
         "has_geometry": has_geometry,
         "about": stored.about.to_meta(),
@@ -87,13 +103,6 @@ def write_image(image: MetaTensor, path: str | Path, compress: bool = True) -> P
     return write_whole(path, lambda partial: save(stored, partial, compress))
 
 
-class LoadSourcesd(MapTransform):
-    """Replace the path under each key by the image :func:`read_image` reads from it."""
-
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        return dict(data) | {key: read_image(data[key]) for key in self.key_iterator(data)}
-
-
 class SaveFusedd(MapTransform):
     """Write the fused image under each key to ``output_dir/<reference>_fused<suffix>``.
 
@@ -118,6 +127,8 @@ class SaveFusedd(MapTransform):
 
 def _check_content(name: str, stored: StoredImage) -> None:
     voxels = stored.voxels
+    if not voxels.size:
+        raise FusionError(f"{name} holds no voxels; choose another image.")
     if np.iscomplexobj(voxels):
         raise FusionError(f"{name} holds complex numbers; save their magnitude as an image first.")
     if not np.isfinite(stored.affine).all() or abs(np.linalg.det(stored.affine)) < 1e-9:

@@ -16,6 +16,7 @@ from volfuse.imaging.color import apply_table, color_table, combine_colors, rgb_
 from volfuse.imaging.files import source_name
 from volfuse.imaging.gamut import ROOM, recolor
 from volfuse.imaging.notes import notes_of
+from volfuse.imaging.stored import About
 
 
 def restore_in_gamut(luminance: Tensor, color: Tensor) -> Tensor:
@@ -127,7 +128,10 @@ class RestoreColord(MapTransform):
             if color is not None:
                 values = self.restore(values[0], torch.as_tensor(color).to(values))
             levels = (values * 255).round_().clamp_(0, 255).to(torch.uint8)
-            result[key] = MetaTensor(levels, meta=dict(result[key].meta))
+            # Of what is known about the reference, only where it lies is true of the fused image as well.
+            about = About(frame_of_reference=About.from_meta(result[key].meta).frame_of_reference)
+            fused = {"stored_dtype": "uint8", "about": about.to_meta()}
+            result[key] = MetaTensor(levels, meta=result[key].meta | fused)
         return result
 
 

@@ -1,15 +1,13 @@
 """Registration of files: what ``volfuse register`` and ``volfuse fuse --register`` do."""
 
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.table import Table
 
 from volfuse.console import err, out, progress_bar
 from volfuse.errors import FusionError
-from volfuse.imaging.files import write_image
+from volfuse.imaging import Source, write_image
 from volfuse.registration.gate import BENDING_LIMIT
 from volfuse.registration.volumes import Registration, register
 
@@ -41,23 +39,19 @@ def register_files(
     out.print(f"Registered volume: {write_image(done.image, output)}", soft_wrap=True, highlight=False)
 
 
-@contextmanager
-def registered(sources: Sequence[Path]) -> Iterator[list[Path]]:
-    """Yield the first source and files of the others on its grid, which are deleted afterwards.
+def registered(sources: Sequence[Path]) -> list[Source]:
+    """Return the first source and the others on its grid.
 
     Raises:
         FusionError: as :func:`register_files`.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        images = [sources[0]]
-        for number, source in enumerate(sources[1:], start=1):
-            with progress_bar(f"Registering {source.name}", "stages") as progress:
-                done = register(sources[0], source, progress=progress)
-            pass_gate(done, source.name, sources[0].name)
-            file = Path(folder) / str(number) / f"{source.name.split('.')[0]}.nii"
-            file.parent.mkdir()
-            images.append(write_image(done.image, file))
-        yield images
+    images: list[Source] = [sources[0]]
+    for source in sources[1:]:
+        with progress_bar(f"Registering {source.name}", "stages") as progress:
+            done = register(sources[0], source, progress=progress)
+        pass_gate(done, source.name, sources[0].name)
+        images.append(done.image)
+    return images
 
 
 def pass_gate(done: Registration, second: str, reference: str, only_warn: bool = False) -> None:

@@ -1,7 +1,7 @@
-"""Registration of two image files: the second volume on the grid of the reference."""
+"""Registration of two images: the second volume on the grid of the reference."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,10 @@ from monai.data import MetaTensor
 
 from volfuse.errors import FusionError
 from volfuse.imaging.color import rgb_to_ycbcr
-from volfuse.imaging.files import read_image, source_name
+from volfuse.imaging.files import source_name
 from volfuse.imaging.formats.itk import to_itk
-from volfuse.imaging.stored import StoredImage
+from volfuse.imaging.sources import Source, as_image
+from volfuse.imaging.stored import About, StoredImage
 from volfuse.imaging.windows import ROBUST
 from volfuse.registration.gate import Doubt, bending_gain, doubt_of_landmarks, doubt_of_stages
 from volfuse.registration.points import landmark_error, paired_points, rigid_from_points
@@ -47,8 +48,8 @@ class Registration:
 
 
 def register(
-    reference: str | Path,
-    second: str | Path,
+    reference: Source,
+    second: Source,
     stages: Sequence[str] | None = None,
     landmarks: tuple[str | Path, str | Path] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -56,7 +57,7 @@ def register(
     """Register one volume onto another of the same patient.
 
     Args:
-        reference: the volume that stays where it is; any file :func:`~volfuse.imaging.read_image` reads.
+        reference: the volume that stays where it is; whatever :func:`~volfuse.imaging.sources.as_image` takes.
         second: the volume that is moved onto it. A colour volume is registered by its luminance.
         stages: see :func:`~volfuse.registration.align`; by default rigid and affine, or none if there are landmarks.
         landmarks: files of points in ``reference`` and in ``second``; the stages begin from where they put the volume.
@@ -66,7 +67,7 @@ def register(
         FusionError: one sentence on what is wrong with the input and what to do.
     """
     stages = check_stages(stages or (() if landmarks else DEFAULT_STAGES))
-    reference_volume, second_volume = read_image(reference), read_image(second)
+    reference_volume, second_volume = as_image(reference, 1), as_image(second, 2)
     greys = luminance(reference_volume), luminance(second_volume)
     start, left = None, None
     if landmarks:
@@ -119,5 +120,12 @@ def resample(second: MetaTensor, reference: MetaTensor, transform: sitk.Transfor
         moved = sitk.Resample(image, grid, transform, sitk.sitkLinear, channel.min().item())
         voxels = np.swapaxes(sitk.GetArrayFromImage(moved), 0, 2)
         channels.append(np.rint(voxels).astype(stored) if keeps_type else voxels)
-    meta = {"affine": reference.affine, "filename_or_obj": second.meta["filename_or_obj"]}
+    frame = About.from_meta(reference.meta).frame_of_reference
+    about = replace(About.from_meta(second.meta), frame_of_reference=frame)
+    meta = {
+        "affine": reference.affine,
+        "filename_or_obj": second.meta["filename_or_obj"],
+        "about": about.to_meta(),
+        "stored_dtype": str(channels[0].dtype),
+    }
     return MetaTensor(torch.from_numpy(np.stack(channels)), meta=meta)

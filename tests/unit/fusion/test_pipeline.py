@@ -10,6 +10,7 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import Orientation
 
+import volfuse
 from tests.conftest import grid
 from volfuse.choices import Color
 from volfuse.errors import FusionCancelled, FusionError
@@ -17,6 +18,7 @@ from volfuse.fusion.options import FusionOptions
 from volfuse.fusion.pipeline import FusionPipeline
 from volfuse.fusion.steps import plain_errors
 from volfuse.imaging import luma, read_image, write_image
+from volfuse.imaging.stored import About
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +218,54 @@ def test_wrong_options_are_refused(
 def test_the_number_of_sources_must_fit(pipeline: FusionPipeline, mr_file: Path) -> None:
     with pytest.raises(FusionError, match=r"^lightfusionnet fuses 2 images, but 3 are given\.$"):
         pipeline.fuse([mr_file] * 3)
+
+
+def test_images_in_memory_are_fused_as_their_files_are(
+    pipeline: FusionPipeline, mr_file: Path, pet_file: Path
+) -> None:
+    pet = nibabel.load(pet_file)
+    expected = pipeline.fuse([mr_file, pet_file])
+    for sources in (
+        [sitk.ReadImage(str(mr_file)), pet],
+        [read_image(mr_file), (np.asarray(pet.dataobj), pet.affine)],
+    ):
+        fused = pipeline.fuse(sources)
+        # Position and direction of ITK are rounded otherwise than those of nibabel.
+        assert (fused.int() - expected.int()).abs().max() <= 1
+        torch.testing.assert_close(fused.affine, expected.affine, rtol=0, atol=1e-5)
+
+
+def test_a_fused_image_is_a_source_as_its_file_is(
+    pipeline: FusionPipeline, mr_file: Path, pet_file: Path, tmp_path: Path
+) -> None:
+    fused = pipeline.fuse([mr_file, pet_file], FusionOptions(colormaps="hot"))
+    file = volfuse.save(fused, tmp_path / "fused.nii.gz")
+    again = pipeline.fuse([fused, pet_file])
+    assert torch.equal(again, pipeline.fuse([file, pet_file])) and again.shape[0] == 3
+    assert torch.equal(again.affine, fused.affine)
+    assert again.meta["notes"] == fused.meta["notes"]  # those of this fusion, not of both
+
+
+def test_a_fused_image_lies_in_the_frame_of_its_reference_and_is_no_scan(pipeline: FusionPipeline) -> None:
+    values = np.random.default_rng(0).random((1, 12, 12, 4), dtype=np.float32)
+    about = About(
+        "DICOM", "PT", units="Bq/ml", frame_of_reference="1.2.3", suv=0.001, notes=("It was cold.",)
+    )
+    scan = MetaTensor(torch.from_numpy(values), meta={"affine": np.eye(4), "about": about.to_meta()})
+    fused = pipeline.fuse([scan, scan])
+    assert About.from_meta(fused.meta) == About(frame_of_reference="1.2.3")
+    assert tuple(fused.meta["notes"]) == ("It was cold.",)
+
+
+def test_a_mistake_in_memory_is_told_with_its_number(pipeline: FusionPipeline, mr_file: Path) -> None:
+    with pytest.raises(FusionError, match=r"^source 2 \(an array of 3x4x5\) has no position in space; "):
+        pipeline.fuse([mr_file, np.zeros((3, 4, 5))])
+
+
+def test_one_window_is_that_of_all_sources(pipeline: FusionPipeline, mr_file: Path, pet_file: Path) -> None:
+    one = pipeline.fuse([mr_file, pet_file], FusionOptions(windows="ct-brain"))
+    assert torch.equal(one, pipeline.fuse([mr_file, pet_file], FusionOptions(windows=["ct-brain"] * 2)))
+    assert not torch.equal(one, pipeline.fuse([mr_file, pet_file]))
 
 
 def test_unknown_models_and_devices_are_refused() -> None:

@@ -68,6 +68,21 @@ def test_landmarks_put_a_volume_where_it_belongs(tmp_path: Path, landmarks: tupl
     assert done.after.edges > 0.9 and done.before.edges < 0.6
 
 
+def test_volumes_in_memory_are_registered_as_their_files_are(
+    tmp_path: Path, landmarks: tuple[Path, Path]
+) -> None:
+    reference, second = write_scans(tmp_path)
+    image = nibabel.load(second)
+    done = register(
+        sitk.ReadImage(str(reference)), (np.asarray(image.dataobj), image.affine), landmarks=landmarks
+    )
+    expected = register(reference, second, landmarks=landmarks).image
+    assert (done.image.int() - expected.int()).abs().max() <= 1
+    assert done.image.meta["filename_or_obj"] == "source 2 (an array of 34x30x44)"
+    with pytest.raises(FusionError, match=r"^source 2 \(an array of 9x9x9\) has no position in space"):
+        register(reference, np.zeros((9, 9, 9)), landmarks=landmarks)
+
+
 def test_the_transform_maps_points_of_the_reference_to_the_second(
     tmp_path: Path, landmarks: tuple[Path, Path]
 ) -> None:

@@ -12,7 +12,7 @@ from nibabel.affines import voxel_sizes
 from volfuse.imaging.formats.refusals import four_dimensional
 from volfuse.imaging.stored import About, StoredImage
 
-_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def read_itk(path: Path) -> StoredImage:
@@ -47,14 +47,14 @@ def from_itk(path: Path, image: sitk.Image, about: About | None = None) -> Store
     # ITK stores z, y, x; the transposed view is x, y, z.
     voxels = np.swapaxes(sitk.GetArrayFromImage(image), 0, 2)
     is_segmentation = any(key.startswith("Segment0_") for key in image.GetMetaDataKeys())
-    return StoredImage(voxels, _LPS_TO_RAS @ affine, min(dimension, 3), is_segmentation, about or About())
+    return StoredImage(voxels, LPS_TO_RAS @ affine, min(dimension, 3), is_segmentation, about or About())
 
 
 def to_itk(image: StoredImage) -> sitk.Image:
     """Return a grey or RGB image as SimpleITK has it; 2-D if its ``dimension`` is 2 and one axis has length 1."""
     is_color = image.voxels.ndim == 4
     volume = sitk.GetImageFromArray(np.swapaxes(image.voxels, 0, 2), isVector=is_color)
-    affine = _LPS_TO_RAS @ image.affine
+    affine = LPS_TO_RAS @ image.affine
     spacing = voxel_sizes(affine)
     volume.SetSpacing(spacing.tolist())
     volume.SetOrigin(affine[:3, 3].tolist())
