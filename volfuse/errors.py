@@ -24,6 +24,15 @@ class FusionCancelled(Exception):  # noqa: N818 - a decision of the user, not an
         super().__init__("The fusion was stopped.")
 
 
+def plain_cause(error: BaseException | None) -> "FusionError | MemoryError | None":
+    """Return the FusionError or MemoryError that other errors are wrapped around, or ``None`` if there is none."""
+    while error is not None and not isinstance(error, FusionError | MemoryError):
+        if "DefaultCPUAllocator:" in str(error):
+            return MemoryError(str(error))
+        error = error.__cause__
+    return error
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> FusionError:
     """Return the error for a ``name`` that is none of the ``known`` ones of its ``kind``."""
     return FusionError(f"There is no {kind} '{name}'; choose from: {', '.join(known)}.")

@@ -142,7 +142,7 @@ def test_monai_bundle_run_and_the_pipeline_give_the_same_voxels(
     fused = FusionPipeline(bundle.name, "cpu").fuse(
         sorted(case.iterdir()), FusionOptions(colormaps=[None, "hot"])
     )
-    stored = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "0_mr_fused.nii.gz")))
+    stored = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "patient_fused.nii.gz")))
     np.testing.assert_array_equal(stored, fused.permute(3, 2, 1, 0).numpy())
 
 
@@ -151,7 +151,7 @@ def test_the_command_of_the_readme_runs_inference(bundle: Bundle, case: Path, tm
     command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", "configs/inference.json"]
     options = ["--bundle_root", ".", "--dataset_dir", str(case.parent), "--output_dir", str(tmp_path / "out")]
     subprocess.run(command + options, cwd=bundle.root, check=True, capture_output=True)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["0_mr_fused.nii.gz"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["patient_fused.nii.gz"]
 
 
 def test_the_network_maps_the_announced_input_to_the_announced_output(bundle: Bundle) -> None:

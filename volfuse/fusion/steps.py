@@ -10,7 +10,7 @@ from monai.data import MetaTensor
 from monai.transforms import Compose
 from torch import Tensor, nn
 
-from volfuse.errors import FusionError
+from volfuse.errors import plain_cause
 from volfuse.imaging import OrientSlicesd, RestoreGridd, SaveFusedd, Source, SplitLuminanced
 
 Case = dict[Hashable, MetaTensor]
@@ -116,11 +116,6 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, FusionError | MemoryError):
-            if "DefaultCPUAllocator:" in str(cause):
-                raise MemoryError(str(cause)) from error
-            cause = cause.__cause__
-        if cause is None:
+        if (cause := plain_cause(error)) is None:
             raise
         raise cause from error

@@ -104,7 +104,9 @@ def write_image(image: MetaTensor, path: str | Path, compress: bool = True) -> P
 
 
 class SaveFusedd(MapTransform):
-    """Write the fused image under each key to ``output_dir/<reference>_fused<suffix>``.
+    """Write the fused image under each key to ``output_dir/<case>_fused<suffix>``.
+
+    A case is called as its entry ``case`` says, and without one as the file of the reference.
 
     Args:
         keys: fused images as :func:`write_image` takes them.
@@ -120,8 +122,8 @@ class SaveFusedd(MapTransform):
     def __call__(self, data: Mapping[Hashable, Any]) -> Mapping[Hashable, Any]:
         self.output_dir.mkdir(parents=True, exist_ok=True)
         for key in self.key_iterator(data):
-            stem = source_name(data[key]).split(".")[0]
-            write_image(data[key], self.output_dir / f"{stem}_fused{self.suffix}")
+            case = data.get("case") or source_name(data[key]).split(".")[0]
+            write_image(data[key], self.output_dir / f"{case}_fused{self.suffix}")
         return data
 
 
