@@ -42,7 +42,7 @@ def check_options(workflow: ConfigWorkflow) -> None:
     """
     config = workflow.parser.get()
     properties = [*TrainProperties.values(), *InferProperties.values()]
-    names = [each[BundlePropertyConfig.ID] for each in properties]
+    names = [str(each[BundlePropertyConfig.ID]) for each in properties]
     for file in set(workflow.config_root_path.glob("*.json")) - {workflow.config_root_path / "metadata.json"}:
         names += [name.lstrip("+") for name in json.loads(file.read_text(encoding="utf-8"))]
     known = _OF_MONAI | {ReferenceResolver.split_id(name)[0] for name in names}
