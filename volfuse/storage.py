@@ -43,11 +43,15 @@ def write_whole(path: Path, content: str | bytes | Callable[[Path], object]) -> 
             partial.unlink(missing_ok=True)
         _keep_name(path.parent)
     except (OSError, RuntimeError) as error:  # SimpleITK and torch know no OSError
-        raise StorageError(
-            f"{path} could not be written; choose another folder, or check that this one is writable and has free "
-            "space."
-        ) from error
+        raise unwritable(path) from error
     return path
+
+
+def unwritable(path: Path) -> StorageError:
+    """Return the error for a file that cannot be written."""
+    return StorageError(
+        f"{path} could not be written; choose another folder, or check that this one is writable and has free space."
+    )
 
 
 def remove_partial(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The app that MONAI Label asks for its parts, which stand beside this file."""
 
+import logging
 import os
 import shutil
 from collections.abc import Mapping
@@ -15,8 +16,7 @@ from monailabel.interfaces.tasks.train import TrainTask
 
 from volfuse import __version__
 from volfuse.label.datastore import PairedDatastore, paired
-from volfuse.label.errors import NotFound
-from volfuse.label.hold_out import hold_out
+from volfuse.label.errors import Damaged, NotFound
 from volfuse.label.infer import FusionBatch, FusionTask
 from volfuse.label.layout import Layout
 from volfuse.label.scoring import scoring_methods
@@ -25,6 +25,7 @@ from volfuse.label.training import trainers
 from volfuse.models import catalogue
 
 _Offer = TypeVar("_Offer")
+_logger = logging.getLogger(__name__)
 
 
 class FusionApp(MONAILabelApp):
@@ -52,7 +53,10 @@ class FusionApp(MONAILabelApp):
     def init_datastore(self) -> Datastore:
         reference, second = self.conf["modalities"].split(",")
         datastore = PairedDatastore(self.layout, (reference, second))
-        hold_out(self.layout.hold_out, datastore.list_images(), datastore.verdicts.reviewed())
+        try:
+            datastore.held_out()  # draws them before the first reader sees a case
+        except Damaged as error:
+            _logger.error("%s", error)
         return datastore
 
     def init_infers(self) -> dict[str, InferTask]:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,8 +10,11 @@ from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.exception import MONAILabelError, MONAILabelException
 
 from volfuse.label.cases import CaseFiles, find_cases, suffix_of
-from volfuse.label.errors import NotFound
+from volfuse.label.errors import Damaged, NotFound
+from volfuse.label.hold_out import hold_out
 from volfuse.label.layout import Layout
+from volfuse.label.leases import Leases
+from volfuse.label.records import read_record
 from volfuse.label.verdicts import VerdictStore
 from volfuse.storage import write_whole
 
@@ -30,6 +34,7 @@ class PairedDatastore(Datastore):
         self.layout = layout
         self.modalities = modalities
         self.verdicts = VerdictStore(layout.verdicts)
+        self.leases = Leases(layout.leases)
         self._lock = threading.Lock()
 
     def pair(self, case: str) -> CaseFiles:
@@ -42,6 +47,14 @@ class PairedDatastore(Datastore):
         if case not in cases:
             raise NotFound("There is no such case; ask /datastore/ for the list.")
         return cases[case]
+
+    def held_out(self) -> set[str]:
+        """Return the cases that are never trained on.
+
+        Raises:
+            Damaged: if the list of them cannot be read.
+        """
+        return hold_out(self.layout.hold_out, self.list_images(), self.verdicts.seen())
 
     def name(self) -> str:
         return "Pairs of scans"
@@ -69,21 +82,27 @@ class PairedDatastore(Datastore):
         return str(self.pair(image_id).second)
 
     def get_image_info(self, image_id: str) -> dict[str, Any]:
-        """Return file names, what the scoring found, and what the last verdict says."""
+        """Return file names, what the scoring found, what the last verdict says, and which files are damaged."""
         pair = self.pair(image_id)
         verdict = self.verdicts.last(image_id)
+        scores, damaged = {}, self.verdicts.faults(image_id)
+        try:
+            scores = self._stored_scores(image_id)
+        except Damaged as error:
+            damaged.append(str(error))
         return {
             "name": pair.reference.name,
             "second": pair.second.name,
             "verdict": verdict.verdict if verdict else None,
-            **self.scores(image_id),
+            **scores,
+            **({"damaged": damaged} if damaged else {}),
         }
 
     def scores(self, image_id: str) -> dict[str, Any]:
-        """Return what the scoring stored of a case."""
-        path = self.layout.scores / f"{image_id}.json"
-        scores: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        return scores
+        """Return what the scoring stored of a case; nothing if it cannot be read, for it can be measured again."""
+        with suppress(Damaged):
+            return self._stored_scores(image_id)
+        return {}
 
     def update_image_info(self, image_id: str, info: dict[str, Any]) -> None:
         """Store scores of a case beside those it has."""
@@ -178,6 +197,11 @@ class PairedDatastore(Datastore):
                 for case in self.list_images()
             },
         }
+
+    def _stored_scores(self, image_id: str) -> dict[str, Any]:
+        path = self.layout.scores / f"{image_id}.json"
+        scores: dict[str, Any] = read_record(path) if path.is_file() else {}
+        return scores
 
     def refresh(self) -> None:
         """Nothing to do: every answer is read from the disk."""

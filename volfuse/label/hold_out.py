@@ -5,13 +5,14 @@ import json
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from volfuse.label.records import read_record
 from volfuse.storage import write_whole
 
 _SHARE = 0.2
 _FEWEST_CASES = 2
 
 
-def hold_out(file: Path, cases: Sequence[str], reviewed: Collection[str]) -> set[str]:
+def hold_out(file: Path, cases: Sequence[str], seen: Collection[str]) -> set[str]:
     """Return the held-out cases; draws more when the folder has grown.
 
     A fifth of the cases, at least one. A case that a reader has seen is never drawn, and none that was drawn comes
@@ -20,13 +21,16 @@ def hold_out(file: Path, cases: Sequence[str], reviewed: Collection[str]) -> set
     Args:
         file: where the list is kept.
         cases: all cases.
-        reviewed: those with a verdict.
+        seen: those that readers have seen.
+
+    Raises:
+        Damaged: if the list cannot be read.
     """
-    kept = set(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else set()
+    kept = set(read_record(file, list)) if file.is_file() else set()
     wanted = max(1, round(_SHARE * len(cases))) if len(cases) >= _FEWEST_CASES else 0
     missing = wanted - len(kept.intersection(cases))
     if missing > 0:
-        free = sorted(set(cases) - kept - set(reviewed), key=_draw)
+        free = sorted(set(cases) - kept - set(seen), key=_draw)
         kept.update(free[:missing])
         write_whole(file, json.dumps(sorted(kept)))
     return kept.intersection(cases)

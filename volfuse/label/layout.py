@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+HOME = "fusion"
+"""The folder in which everything is that the server writes."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -17,7 +20,7 @@ class Layout:
     @property
     def home(self) -> Path:
         """Everything the server writes."""
-        return self.studies / "fusion"
+        return self.studies / HOME
 
     @property
     def images(self) -> Path:
@@ -33,6 +36,11 @@ class Layout:
     def scores(self) -> Path:
         """What is known of each case."""
         return self.home / "scores"
+
+    @property
+    def leases(self) -> Path:
+        """Who is reading what."""
+        return self.home / "leases"
 
     @property
     def rounds(self) -> Path:

@@ -1,7 +1,5 @@
 """The record of every round of training: what, who, when, before and after. A file each."""
 
-import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -10,11 +8,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from volfuse.label.errors import Busy
+from volfuse.label.errors import Busy, Damaged
+from volfuse.label.records import NumberedRecords
 from volfuse.models import Bundle
-from volfuse.storage import write_whole
-
-_FILE = re.compile(r"(\d{4,})\.json")
 
 
 class Rounds:
@@ -26,14 +22,20 @@ class Rounds:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._records = NumberedRecords(folder)
 
     def all(self) -> list[dict[str, Any]]:
-        """Return every record, the first round first."""
-        return [json.loads(self._file(number).read_text(encoding="utf-8")) for number in self._numbers()]
+        """Return every record, the first round first; one that cannot be read has the state ``"damaged"``."""
+        return [
+            {"round": number, "state": "damaged", "error": str(record)}
+            if isinstance(record, Damaged)
+            else record
+            for number, record in self._records.read(_round).items()
+        ]
 
     def next_number(self) -> int:
         """Return the number of the round after the last."""
-        return max(self._numbers(), default=0) + 1
+        return self._records.next_number()
 
     def begin(self, record: dict[str, Any]) -> dict[str, Any]:
         """Store the record of a round that begins; it has its number as ``round``."""
@@ -45,8 +47,7 @@ class Rounds:
 
     def store(self, record: dict[str, Any]) -> dict[str, Any]:
         """Write a record, whole."""
-        write_whole(self._file(record["round"]), json.dumps(record, indent=1))
-        return record
+        return self._records.store(record["round"], record)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -95,12 +96,11 @@ class Rounds:
                 else:
                     self.end(record, "interrupted")
 
-    def _numbers(self) -> list[int]:
-        names = [path.name for path in self._folder.glob("*.json")]
-        return sorted(int(match[1]) for name in names if (match := _FILE.fullmatch(name)))
 
-    def _file(self, number: int) -> Path:
-        return self._folder / f"{number:04d}.json"
+def _round(record: dict[str, Any]) -> dict[str, Any]:
+    if not {"round", "state", "bundle", "weights_file"} <= record.keys():
+        raise KeyError
+    return record
 
 
 def _now() -> str:

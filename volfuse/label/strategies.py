@@ -9,7 +9,8 @@ from monailabel.interfaces.tasks.strategy import Strategy
 
 from volfuse.label.activelearning.strategies import STRATEGIES, CaseScores
 from volfuse.label.datastore import PairedDatastore, paired
-from volfuse.label.hold_out import hold_out
+from volfuse.label.errors import Busy
+from volfuse.label.leases import SECONDS
 
 _DESCRIPTIONS = {
     "random": "Any case without a verdict",
@@ -20,7 +21,7 @@ _DESCRIPTIONS = {
 
 
 class NextCase(Strategy):
-    """Chooses among the cases without a verdict that training may use.
+    """Chooses among the cases that training may use, that wait for a verdict and that no other reader has.
 
     Args:
         name: of a strategy of ``volfuse.label.activelearning.strategies``.
@@ -31,29 +32,64 @@ class NextCase(Strategy):
         self._choose = STRATEGIES[name]
 
     def __call__(self, request: Mapping[str, Any], datastore: Datastore) -> dict[str, Any] | None:
-        """Return ``{"id", "reason", ...}``, or nothing when every case has a verdict."""
+        """Lease a case to a reader.
+
+        Args:
+            request: ``reader``, who asks, and ``readings``, how many readers shall judge each case.
+            datastore: the cases.
+
+        Returns:
+            ``{"id", "reason", ...}``, or nothing when the reader has no case left to judge.
+
+        Raises:
+            Busy: if every case that is left is with another reader.
+        """
         store = paired(datastore)
-        reviewed = set(store.get_labeled_images())
-        cases = store.list_images()
-        held_out = hold_out(store.layout.hold_out, cases, reviewed)
-        open_cases = {case: _scores(store, case) for case in cases if case not in reviewed | held_out}
-        if not open_cases:
+        reader, readings = request.get("reader", ""), request.get("readings", 1)
+        waiting = _waiting(store, reader, readings)
+        reasons: dict[str, str] = {}
+
+        def choose(with_others: set[str]) -> str | None:
+            free = {case: _scores(store, case) for case in waiting if case not in with_others}
+            if not free:
+                return None
+            seen = [_scores(store, case) for case in sorted(store.verdicts.reviewed())]
+            choice = self._choose(free, seen, random.Random())
+            reasons[choice.case] = choice.reason
+            return choice.case
+
+        case = store.leases.take(reader, choose)
+        if case is None:
+            if waiting:
+                raise Busy("Every case that is left is with another reader; ask again later.")
             return None
-        seen = [_scores(store, case) for case in sorted(reviewed)]
-        choice = self._choose(open_cases, seen, random.Random())
-        pair = store.pair(choice.case)
+        pair = store.pair(case)
         return {
-            "id": choice.case,
-            "reason": choice.reason,
-            "open": len(open_cases),
+            "id": case,
+            "reason": reasons[case],
+            "open": len(waiting),
             "name": pair.reference.name,
             "second": pair.second.name,
+            "lease_seconds": SECONDS,
         }
 
 
 def strategies() -> dict[str, Strategy]:
     """Return every strategy by name."""
     return {name: NextCase(name) for name in STRATEGIES}
+
+
+def _waiting(store: PairedDatastore, reader: str, readings: int) -> list[str]:
+    """Return the cases that too few readers have judged, this one not among them, and that they did not skip."""
+    held_out, seen = store.held_out(), store.verdicts.seen()
+    waiting = []
+    for case in store.list_images():
+        judged = store.verdicts.by_reader(case) if case in seen else {}
+        is_hopeless = any(verdict.verdict == "cannot_judge" for verdict in judged.values())
+        is_closed = is_hopeless or len(judged) >= readings or reader in judged
+        if case not in held_out and not is_closed and reader not in store.verdicts.skipped_by(case):
+            waiting.append(case)
+    return waiting
 
 
 def _scores(store: PairedDatastore, case: str) -> CaseScores:

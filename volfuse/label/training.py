@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import torch
 from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.tasks.train import TrainTask
 
@@ -15,10 +16,9 @@ from volfuse.label.activelearning.finetuning import FineTuning, TrainingCase, fi
 from volfuse.label.activelearning.publishing import own_loss, publish, round_file
 from volfuse.label.activelearning.scores import scored_slices
 from volfuse.label.datastore import PairedDatastore, paired
-from volfuse.label.hold_out import hold_out
 from volfuse.label.models import loaded
 from volfuse.label.rounds import Rounds
-from volfuse.label.verdicts import Verdict
+from volfuse.label.verdicts import WITHOUT_MODEL, Verdict
 from volfuse.models import Bundle, bundles
 
 _REPORTS = 10
@@ -92,10 +92,15 @@ class FineTuneTask(TrainTask):
         device = choose_device("auto")
         network = self._bundle.load_network(device)
         inferer = self._bundle.parser(device=device).get_parsed_content("inferer")
-        training = [
-            self._case(case, verdict.chosen_model, datastore).to(device) for case, verdict in verdicts.items()
-        ]
-        measured = [self._case(case, None, datastore).to(device) for case in record["hold_out"]]
+        left_out: dict[str, str] = {}
+        chosen = {case: verdict.chosen_model for case, verdict in verdicts.items()}
+        training = self._read(chosen, datastore, device, left_out)
+        measured = self._read(dict.fromkeys(record["hold_out"]), datastore, device, left_out)
+        record = rounds.store({**record, "left_out": left_out})
+        if not training or not measured:
+            raise FusionError(
+                "No case to train on, or none to measure on, can be fused; see what was left out."
+            )
         before = measure_hold_out(network, inferer, loss, measured)
         fine_tune(network, loss, training, settings, _report)
         after = measure_hold_out(network, inferer, loss, measured)
@@ -111,6 +116,22 @@ class FineTuneTask(TrainTask):
             datastore.layout.models,
         )
         return rounds.end(record, "published", published_as=published.name, **results)
+
+    def _read(
+        self,
+        preferred: Mapping[str, str | None],
+        datastore: PairedDatastore,
+        device: torch.device,
+        left_out: dict[str, str],
+    ) -> list[TrainingCase]:
+        """Return the cases that can be fused, and say of the others why not."""
+        cases = []
+        for case, model in preferred.items():
+            try:
+                cases.append(self._case(case, model, datastore).to(device))
+            except FusionError as error:
+                left_out[case] = str(error)
+        return cases
 
     def _case(self, case: str, preferred: str | None, datastore: PairedDatastore) -> TrainingCase:
         files = datastore.pair(case).files
@@ -130,13 +151,13 @@ def training_split(datastore: PairedDatastore) -> tuple[dict[str, Verdict], list
     Raises:
         FusionError: if there is no verdict on a case that may be trained on, or no case is held out.
     """
-    cases = datastore.list_images()
-    reviewed = datastore.get_labeled_images()
-    held_out = hold_out(datastore.layout.hold_out, cases, reviewed)
+    held_out = datastore.held_out()
     verdicts = {
         case: verdict
-        for case in reviewed
-        if case not in held_out and (verdict := datastore.verdicts.last(case))
+        for case in datastore.get_labeled_images()
+        if case not in held_out
+        and (verdict := datastore.verdicts.last(case))
+        and verdict.verdict not in WITHOUT_MODEL
     }
     if not verdicts:
         raise FusionError("There is no reviewed case to learn from; give a verdict on one first.")

@@ -1,16 +1,19 @@
 """What readers said about fused images. One file per verdict; none is ever changed or removed."""
 
-import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
+from volfuse.label.errors import Damaged
+from volfuse.label.records import NumberedRecords
 from volfuse.storage import write_whole
 
-Decision = Literal["accept", "reject", "prefer"]
+Decision = Literal["accept", "reject", "prefer", "cannot_judge", "skip"]
+WITHOUT_MODEL = ("cannot_judge", "skip")
+"""Decisions on a case, of which perhaps no image was seen: they have a reason in place of a model."""
 
 
 @dataclass(frozen=True)
@@ -18,25 +21,28 @@ class Judgement:
     """What a reader says of a fused image.
 
     Attributes:
-        verdict: the image of ``model`` is good, is not, or that of ``preferred_model`` is better.
-        model: whose image was judged.
+        verdict: the image of ``model`` is good, is not, or that of ``preferred_model`` is better; or the case cannot
+            be judged by anybody, or is left to other readers.
+        model: whose image was judged; perhaps empty if the case was not judged.
         preferred_model: whose image is better; ``None`` unless ``verdict`` is ``"prefer"``.
         rating: of the judged image, 1 (useless) to 5 (as good as it gets); ``None`` if it was not given.
+        reason: why the case was not judged.
         comment: in the reader's words.
         reader: who judged.
     """
 
     verdict: Decision
-    model: str
+    model: str = ""
     preferred_model: str | None = None
     rating: int | None = None
+    reason: str = ""
     comment: str = ""
     reader: str = ""
 
     @property
     def chosen_model(self) -> str | None:
         """Whose image the reader wants."""
-        return {"accept": self.model, "prefer": self.preferred_model, "reject": None}[self.verdict]
+        return {"accept": self.model, "prefer": self.preferred_model}.get(self.verdict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +51,13 @@ class Verdict(Judgement):
 
     Attributes:
         case: which case.
+        number: counts the verdicts on the case; the highest is the newest, whatever the clock says.
         time: when the server took it, ISO 8601, UTC.
-        image: the file of the chosen fused image, beside this verdict; ``None`` after a rejection.
+        image: the file of the chosen fused image, beside this verdict; ``None`` if none was chosen.
     """
 
     case: str
+    number: int
     time: str
     image: str | None
 
@@ -81,25 +89,35 @@ class VerdictStore:
             suffix: of the chosen image.
             write_image: writes that image to the path it is given; ``None`` if no image is chosen.
         """
-        now = datetime.now(UTC)
-        stem = f"{now:%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}"
         image = None
         if write_image is not None:
-            image = write_whole(self._folder / case / f"{stem}{suffix}", write_image).name
-        verdict = Verdict(**vars(judgement), case=case, time=now.isoformat(), image=image)
-        write_whole(self._folder / case / f"{stem}.json", json.dumps(asdict(verdict), indent=1))
-        return verdict
+            image = write_whole(self._folder / case / f"{uuid.uuid4().hex}{suffix}", write_image).name
+        time = datetime.now(UTC).isoformat()
+
+        def make(number: int) -> dict[str, Any]:
+            return asdict(Verdict(**vars(judgement), case=case, number=number, time=time, image=image))
+
+        return Verdict(**self._records(case).add(make))
 
     def of(self, case: str) -> list[Verdict]:
-        """Return the verdicts on a case, the oldest first."""
-        return [
-            Verdict(**json.loads(path.read_text(encoding="utf-8")))
-            for path in sorted((self._folder / case).glob("[0-9]*.json"))
-        ]
+        """Return the verdicts on a case that can be read, the oldest first."""
+        return [verdict for verdict in self._read(case) if isinstance(verdict, Verdict)]
+
+    def faults(self, case: str) -> list[str]:
+        """Return a sentence on every verdict on a case that cannot be read."""
+        return [str(fault) for fault in self._read(case) if isinstance(fault, Damaged)]
+
+    def by_reader(self, case: str) -> dict[str, Verdict]:
+        """Return the verdict of each reader that counts: the last; who skipped the case said nothing of it."""
+        return {verdict.reader: verdict for verdict in self.of(case) if verdict.verdict != "skip"}
+
+    def skipped_by(self, case: str) -> set[str]:
+        """Return the readers who left a case to others."""
+        return {verdict.reader for verdict in self.of(case) if verdict.verdict == "skip"}
 
     def last(self, case: str) -> Verdict | None:
-        """Return the verdict that counts: the newest."""
-        return next(reversed(self.of(case)), None)
+        """Return the newest verdict of all readers."""
+        return next((verdict for verdict in reversed(self.of(case)) if verdict.verdict != "skip"), None)
 
     def last_image(self, case: str) -> Path | None:
         """Return the newest chosen image of a case."""
@@ -108,9 +126,26 @@ class VerdictStore:
 
     def reviewed(self) -> set[str]:
         """Return the names of the cases with a verdict."""
+        return {case for case in self.seen() if self.last(case)}
+
+    def seen(self) -> set[str]:
+        """Return the names of the cases of which readers said anything."""
         return {path.parent.name for path in self._folder.glob("*/[0-9]*.json")}
 
     def __iter__(self) -> Iterator[Verdict]:
         """Go through all verdicts, case by case."""
-        for case in sorted(self.reviewed()):
+        for case in sorted(self.seen()):
             yield from self.of(case)
+
+    def _read(self, case: str) -> list[Verdict | Damaged]:
+        return list(self._records(case).read(_verdict).values())
+
+    def _records(self, case: str) -> NumberedRecords:
+        return NumberedRecords(self._folder / case)
+
+
+def _verdict(record: Mapping[str, Any]) -> Verdict:
+    verdict = Verdict(**record)
+    if verdict.verdict not in get_args(Decision):
+        raise ValueError(verdict.verdict)
+    return verdict

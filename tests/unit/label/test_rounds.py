@@ -28,3 +28,16 @@ def test_a_round_that_was_killed_is_closed_by_what_its_metadata_say(tmp_path: Pa
         ("interrupted", None),
     ]
     assert rounds.next_number() == 3
+
+
+def test_a_damaged_record_is_named_and_stops_no_round(tmp_path: Path) -> None:
+    rounds = Rounds(tmp_path / "fusion" / "rounds")
+    for number in (1, 2, 3):
+        rounds.begin({"round": number, "bundle": "net", "weights_file": "model.pt"})
+    (tmp_path / "fusion" / "rounds" / "0002.json").write_text("{")
+    rounds.repair_if_idle(tmp_path / "models")
+    assert [record["state"] for record in rounds.all()] == ["interrupted", "damaged", "interrupted"]
+    assert rounds.all()[1]["error"] == (
+        "fusion/rounds/0002.json is damaged; bring it back from a backup, or remove it."
+    )
+    assert rounds.next_number() == 4

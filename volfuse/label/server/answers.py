@@ -21,11 +21,11 @@ from volfuse.errors import TOO_LITTLE_MEMORY, FusionError, StorageError
 from volfuse.label.application import FusionApp
 from volfuse.label.cases import suffix_of
 from volfuse.label.datastore import PairedDatastore
-from volfuse.label.errors import Busy, NotFound
-from volfuse.label.server.parameters import Parameters
+from volfuse.label.errors import Busy, Damaged, NotFound
+from volfuse.label.server.parameters import Parameters, ReaderParameters
 
 _P = TypeVar("_P", bound=Parameters)
-_STATUS: dict[type[Exception], int] = {NotFound: 404, Busy: 429}
+_STATUS: dict[type[Exception], int] = {NotFound: 404, Damaged: 409, Busy: 429}
 _MOST_VALUES = 1 << 28  # 512 x 512 x 1024
 _logger = logging.getLogger(__name__)
 
@@ -67,6 +67,16 @@ def keep_upload(upload: UploadFile, folder: Path, stem: str) -> Path:
         shutil.copyfileobj(upload.file, file)
     _check_header(path)
     return path
+
+
+def reader_of(request: Request, given: ReaderParameters) -> str:
+    """Return who asks, as far as it is known."""
+    return given.reader or given.client_id or ""
+
+
+def renew_lease(request: Request, case: str) -> None:
+    """Begin the time again for which a case is its reader's, who does something with it."""
+    store(request).leases.renew(case, None)
 
 
 def scratch_folder(request: Request) -> Path:

@@ -14,6 +14,8 @@ from volfuse.label.server.answers import (
     application,
     keep_upload,
     read,
+    reader_of,
+    renew_lease,
     scratch_folder,
     send_file,
     store,
@@ -37,6 +39,7 @@ def datastore(request: Request, output: Literal["train", "stats", "all"] = "stat
 def image(request: Request, image: CaseName) -> FileResponse:
     """Send the scan whose grid the fused image has."""
     path = store(request).pair(image).reference
+    renew_lease(request, image)
     return send_file(path, path.name)
 
 
@@ -44,6 +47,7 @@ def image(request: Request, image: CaseName) -> FileResponse:
 def second(request: Request, image: CaseName) -> FileResponse:
     """Send the second scan of a case."""
     path = store(request).pair(image).second
+    renew_lease(request, image)
     return send_file(path, path.name)
 
 
@@ -72,8 +76,12 @@ def label_info(request: Request, label: CaseName, tag: Name) -> dict[str, Any]:
 
 @router.get("/verdicts", summary="All verdicts on a case")
 def verdicts(request: Request, image: CaseName) -> list[dict[str, Any]]:
-    """Return every verdict on a case, the oldest first."""
-    return [vars(verdict) for verdict in store(request).verdicts.of(store(request).pair(image).name)]
+    """Return every verdict on a case, the oldest first, then a sentence on each that is damaged."""
+    case, known = store(request).pair(image).name, store(request).verdicts
+    return [
+        *(vars(verdict) for verdict in known.of(case)),
+        *({"damaged": sentence} for sentence in known.faults(case)),
+    ]
 
 
 @router.put("/label", summary="Give a verdict")
@@ -86,11 +94,14 @@ def give_verdict(
 ) -> dict[str, Any]:
     """Store what a reader says of a fused image.
 
-    With the verdict goes the image the reader wants: the file that is sent, or else what the chosen model makes. When
-    the answer comes, the verdict is on the disk.
+    With the verdict goes the image the reader wants: the file that is sent, or else what the chosen model makes. A case
+    that is skipped stays open to other readers; one that cannot be judged is proposed to nobody. When the answer comes,
+    the verdict is on the disk.
     """
     case = store(request).pair(image).name
-    judgement = Judgement(**read(VerdictParameters, params).model_dump())
+    given = read(VerdictParameters, params)
+    words = given.model_dump(exclude={"client_id"}) | {"reader": reader_of(request, given)}
+    judgement = Judgement(**words)
     for model in filter(None, (judgement.model, judgement.preferred_model)):
         application(request).infer_task(model)
     chosen = judgement.chosen_model
@@ -105,6 +116,7 @@ def give_verdict(
             )
     finally:
         shutil.rmtree(folder)
+    store(request).leases.end(case, judgement.reader)
     return {"image": case, "label": case, "verdict": vars(verdict)}
 
 

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, Response
 
 from volfuse.fusion.options import FusionOptions
 from volfuse.label import NOTES_HEADER
-from volfuse.label.server.answers import application, read, send_file
+from volfuse.label.server.answers import application, read, renew_lease, send_file
 from volfuse.label.server.parameters import BatchParameters, InferParameters, Name
 from volfuse.label.server.sessions import SessionId
 from volfuse.label.server.tasks import begin_task
@@ -39,6 +39,7 @@ def infer(
     }
     if image is not None:
         work["image"] = image
+        renew_lease(request, image)
     else:
         work["files"] = request.app.state.sessions.files(session_id)
     result = application(request).infer(work)

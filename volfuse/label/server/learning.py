@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 
 from volfuse.label.activelearning.finetuning import FineTuning
 from volfuse.label.rounds import Rounds
-from volfuse.label.server.answers import application, store
+from volfuse.label.server.answers import application, reader_of, store
 from volfuse.label.server.parameters import Name, SampleParameters, ScoringParameters, TrainParameters
 from volfuse.label.server.tasks import begin_task
 from volfuse.label.training import training_split
@@ -17,9 +17,11 @@ router = APIRouter(tags=["Learning"])
 
 @router.post("/activelearning/{strategy}", summary="The next case to judge")
 def next_case(request: Request, strategy: Name, params: SampleParameters | None = None) -> dict[str, Any]:
-    """Return a case without a verdict; nothing when all have one."""
+    """Return a case without a verdict, and keep it for this reader for a while; nothing when all have one."""
     application(request).strategy(strategy)
-    sample: dict[str, Any] = application(request).next_sample({"strategy": strategy})
+    wanted = params or SampleParameters()
+    work = {"strategy": strategy, "reader": reader_of(request, wanted), "readings": wanted.readings}
+    sample: dict[str, Any] = application(request).next_sample(work)
     if sample:
         del sample["path"]  # a path on this machine is not for clients
     return sample
@@ -47,7 +49,11 @@ def train(
     training_split(store(request))
     wanted = params or TrainParameters()
     names = {field.name for field in fields(FineTuning)}
-    work = {"model": model, "settings": wanted.model_dump(include=names), "reader": wanted.reader}
+    work = {
+        "model": model,
+        "settings": wanted.model_dump(include=names),
+        "reader": reader_of(request, wanted),
+    }
     return begin_task("train", work, run_sync)
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 from volfuse.fusion.options import Option, listed
 from volfuse.label.activelearning.finetuning import FineTuning
 from volfuse.label.cases import NAME
+from volfuse.label.verdicts import WITHOUT_MODEL, Decision
 
 Name = Annotated[str, Field(pattern=rf"^{NAME}$", max_length=100)]
 """The name of a case, a model, a strategy or a tag."""
@@ -80,8 +81,17 @@ InferParameters: type[ResultParameters] = create_model(
 )
 
 
-class SampleParameters(Parameters):
-    """Nothing but what stock clients send."""
+class ReaderParameters(Parameters):
+    """Who asks: the name of a reader, or what stock clients call themselves."""
+
+    reader: ReaderName = ""
+    client_id: ReaderName | None = None
+
+
+class SampleParameters(ReaderParameters):
+    """Who asks for a case, and how many readers shall judge each."""
+
+    readings: int = Field(default=1, ge=1, le=100)
 
 
 class BatchParameters(Parameters):
@@ -94,7 +104,7 @@ class ScoringParameters(Parameters):
     models: list[Name] | None = Field(default=None, min_length=1, max_length=10)
 
 
-class TrainParameters(Parameters):
+class TrainParameters(ReaderParameters):
     """See ``volfuse.label.activelearning.finetuning.FineTuning``, and who asks for the training."""
 
     steps: int = Field(default=FineTuning.steps, ge=1, le=10_000)
@@ -103,22 +113,35 @@ class TrainParameters(Parameters):
     learning_rate: float = Field(default=FineTuning.learning_rate, gt=0, le=0.01)
     preference_weight: float = Field(default=FineTuning.preference_weight, ge=0, le=10)
     seed: int = Field(default=FineTuning.seed, ge=0, lt=2**31)
-    reader: ReaderName = ""
 
 
-class VerdictParameters(Parameters):
+class VerdictParameters(ReaderParameters):
     """See ``volfuse.label.verdicts.Verdict``."""
 
-    verdict: Literal["accept", "reject", "prefer"]
-    model: Name
+    verdict: Decision
+    model: Name | Literal[""] = ""
     preferred_model: Name | None = None
     rating: int | None = Field(default=None, ge=1, le=5)
+    reason: Words = ""
     comment: Words = ""
-    reader: ReaderName = ""
 
     @model_validator(mode="after")
     def preference_has_a_model(self) -> "VerdictParameters":
         """A preferred model belongs to the verdict ``prefer``, and only to it."""
         if (self.verdict == "prefer") != (self.preferred_model is not None):
             raise ValueError("preferred_model belongs to the verdict 'prefer', and only to it")
+        return self
+
+    @model_validator(mode="after")
+    def case_has_a_model_or_a_reason(self) -> "VerdictParameters":
+        """Who judges an image says whose it is; who does not judge a case says why."""
+        if self.verdict in WITHOUT_MODEL:
+            if not self.reason:
+                raise ValueError(f"the verdict '{self.verdict}' needs a reason")
+            if self.rating is not None:
+                raise ValueError(f"a rating does not belong to the verdict '{self.verdict}'")
+        elif not self.model:
+            raise ValueError(f"the verdict '{self.verdict}' needs a model")
+        elif self.reason:
+            raise ValueError("a reason belongs to the verdicts 'skip' and 'cannot_judge'; write a comment")
         return self

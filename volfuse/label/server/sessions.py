@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, HTTPException, Request, UploadFile
 from pydantic import Field
 
+from volfuse.label.records import read_record
 from volfuse.label.server.answers import keep_upload
 from volfuse.label.server.parameters import SOURCES
 from volfuse.storage import write_whole
@@ -74,7 +75,7 @@ class Sessions:
         file = self._folder / name / "session.json"
         if not file.is_file():
             raise HTTPException(404, "There is no such session; it may have expired.")
-        return {"name": name, "expiry": SECONDS, **json.loads(file.read_text(encoding="utf-8"))}
+        return {"name": name, "expiry": SECONDS, **read_record(file)}
 
     def remove(self, name: str) -> None:
         """Remove the files of a session."""
