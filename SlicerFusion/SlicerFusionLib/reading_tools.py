@@ -10,6 +10,7 @@ from SlicerFusionLib.swipe import Swipe
 _FUSED_LAYER = 3  # the first of the layers over background, foreground and labels
 _OVERLAY_OPACITY = 0.5
 _FIRST_LAYOUT = 5200  # with the number of views added, a number that no layout of Slicer has
+_FORMER_LAYOUT = "SlicerFusion.FormerLayout"
 _COLUMNS = 3
 
 
@@ -28,18 +29,20 @@ class ReadingTools:
     def show(
         self, volumes: Sequence[slicer.vtkMRMLVolumeNode], blend: float = 1.0, swipe: float = 1.0
     ) -> None:
-        """Show volumes over each other in all slice views, linked and fitted.
+        """Show volumes over each other in all slice views, in the layout that was there before a comparison.
+
+        A view that shows something keeps its place, its zoom and its links; an empty one is fitted and linked.
 
         Args:
             volumes: the reference, the second volume and the fused one, or only the last of these or first two.
             blend: the opacity of the fused volume over the other two.
             swipe: the part of it that is there, from the left.
         """
+        _leave_side_by_side()
         for view in _views():
             _fill(view, *volumes, blend=blend)
         self.set_swipe(volumes[-1], swipe)
         self._remove_board()
-        slicer.app.applicationLogic().FitSliceToAll()
 
     def set_blend(self, blend: float) -> None:
         """Blend from the overlay (0) to the fused volume (1) in every slice view that shows both."""
@@ -51,8 +54,7 @@ class ReadingTools:
         """Show the left part of the fused volume (1 for all of it) in every slice view that shows it over others."""
         for view in _views():
             if view.GetNthLayerVolumeID(_FUSED_LAYER):
-                slices = slicer.mrmlScene.GetSingletonNode(view.GetLayoutName(), "vtkMRMLSliceNode")
-                view.SetNthLayerVolumeID(_FUSED_LAYER, self._swipe.cut(fused, slices, swipe).GetID())
+                view.SetNthLayerVolumeID(_FUSED_LAYER, self._swipe.cut(fused, _slices(view), swipe).GetID())
         if swipe >= 1:
             self.remove_swipe()
 
@@ -73,17 +75,23 @@ class ReadingTools:
     def show_side_by_side(
         self, sources: Sequence[slicer.vtkMRMLVolumeNode], fused: Sequence[slicer.vtkMRMLVolumeNode]
     ) -> None:
-        """Show the overlay of the sources and each fused volume in an axial slice view of its own."""
+        """Show the overlay of the sources and each fused volume in an axial slice view of its own.
+
+        New views take the place of the first view that shows something; :meth:`show` brings the former layout back.
+        """
         layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+        place = _first_place()
         names = [f"Fusion{number}" for number in range(len(fused) + 1)]
+        if not _is_side_by_side(layout):
+            layout.SetAttribute(_FORMER_LAYOUT, str(layout.GetViewArrangement()))
         layout.AddLayoutDescription(_FIRST_LAYOUT + len(names), _layout(names))
         layout.SetViewArrangement(_FIRST_LAYOUT + len(names))
         views = {view.GetLayoutName(): view for view in _views()}
-        _fill(views[names[0]], *sources)
-        for name, volume in zip(names[1:], fused, strict=True):
-            _fill(views[name], volume)
+        for name, volumes in zip(names, [sources, *([volume] for volume in fused)], strict=True):
+            _fill(views[name], *volumes)
+            if place:
+                _take(views[name], place)
         self._remove_board()
-        slicer.app.applicationLogic().FitSliceToAll()
 
     def close_scene(self) -> None:
         """Release the nodes of a scene that closes."""
@@ -101,6 +109,46 @@ def _views() -> Iterator[slicer.vtkMRMLSliceCompositeNode]:
         yield slicer.mrmlScene.GetNthNodeByClass(index, "vtkMRMLSliceCompositeNode")
 
 
+def _slices(view: slicer.vtkMRMLSliceCompositeNode) -> slicer.vtkMRMLSliceNode:
+    return slicer.mrmlScene.GetSingletonNode(view.GetLayoutName(), "vtkMRMLSliceNode")
+
+
+def _is_side_by_side(layout: slicer.vtkMRMLLayoutNode) -> bool:
+    return "Fusion0" in (layout.GetLayoutDescription(layout.GetViewArrangement()) or "")
+
+
+def _leave_side_by_side() -> None:
+    layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    if layout and _is_side_by_side(layout) and (former := layout.GetAttribute(_FORMER_LAYOUT)):
+        layout.SetViewArrangement(int(former))
+
+
+def _first_place() -> slicer.vtkMRMLSliceNode | None:
+    """Return where the first view that shows a volume is."""
+    return next((_slices(view) for view in _views() if view.GetBackgroundVolumeID()), None)
+
+
+def _take(view: slicer.vtkMRMLSliceCompositeNode, place: slicer.vtkMRMLSliceNode) -> None:
+    """Put a view where another one is, with its zoom: as many millimetres along the shorter edge."""
+    slices = _slices(view)
+    if slices.GetID() == place.GetID():
+        return
+    slices.GetSliceToRAS().DeepCopy(place.GetSliceToRAS())
+    columns, rows, _ = slices.GetDimensions()
+    pixel = min(place.GetFieldOfView()[:2]) / min(columns, rows)
+    slices.SetFieldOfView(pixel * columns, pixel * rows, place.GetFieldOfView()[2])
+    slices.UpdateMatrices()
+
+
+def _fit(view: slicer.vtkMRMLSliceCompositeNode) -> None:
+    logics = slicer.app.applicationLogic().GetSliceLogics()
+    for number in range(logics.GetNumberOfItems()):
+        logic = logics.GetItemAsObject(number)
+        if logic.GetSliceCompositeNode().GetID() == view.GetID():
+            logic.FitSliceToAll(*logic.GetSliceNode().GetDimensions()[:2])
+            logic.GetSliceNode().UpdateMatrices()
+
+
 def _fill(
     view: slicer.vtkMRMLSliceCompositeNode,
     background: slicer.vtkMRMLVolumeNode,
@@ -109,14 +157,17 @@ def _fill(
     *,
     blend: float = 1.0,
 ) -> None:
+    is_empty = not view.GetBackgroundVolumeID()
     view.SetBackgroundVolumeID(background.GetID())
     view.SetForegroundVolumeID(foreground.GetID() if foreground else None)
     view.SetForegroundOpacity(_OVERLAY_OPACITY)
     view.SetNthLayerVolumeID(_FUSED_LAYER, fused.GetID() if fused else None)
     if fused:
         view.SetNthLayerOpacity(_FUSED_LAYER, blend)
-    view.SetLinkedControl(True)
-    view.SetHotLinkedControl(True)
+    if is_empty:
+        view.SetLinkedControl(True)
+        view.SetHotLinkedControl(True)
+        _fit(view)
 
 
 def _layout(names: Sequence[str]) -> str:

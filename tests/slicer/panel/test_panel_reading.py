@@ -13,6 +13,7 @@ from SlicerFusionLib.widget import FusionPanel
 from tests.slicer.conftest import displayed
 
 Volume = slicer.vtkMRMLScalarVolumeNode
+Place = tuple[float, ...]
 
 
 def middle(application: Application, view: str) -> tuple[int, ...]:
@@ -132,3 +133,89 @@ def test_opening_the_panel_leaves_the_views_alone(
     slicer.util.setSliceViewerLayers(background=sources[1])
     request.getfixturevalue("panel")
     assert middle(application, "Red") == (200,) * 3
+
+
+def turn_aside(view: str) -> None:
+    """Zoom, tilt and move a slice view, as a reader does."""
+    slices = slicer.app.slices[view].GetSliceNode()
+    slices.SetFieldOfView(60, 60, 1)
+    slices.SetSliceToRASByNTP(0.2, 0.1, 1, 1, 0, 0, 3, -2, 28, 0)
+    slices.UpdateMatrices()
+
+
+def places() -> dict[str, tuple[Place, Place, int, int]]:
+    """Where the three standard views are, their zoom and their links."""
+    found = {}
+    for view in ("Red", "Green", "Yellow"):
+        logic = slicer.app.slices[view]
+        matrix = slicer.util.arrayFromVTKMatrix(logic.GetSliceNode().GetSliceToRAS())
+        composite = logic.GetSliceCompositeNode()
+        found[view] = (
+            tuple(matrix.ravel().tolist()),
+            tuple(logic.GetSliceNode().GetFieldOfView()),
+            composite.GetLinkedControl(),
+            composite.GetHotLinkedControl(),
+        )
+    return found
+
+
+def test_a_reader_keeps_place_zoom_tilt_and_links(
+    application: Application, sources: tuple[Volume, Volume], fused: Volume, add_even: Callable[..., Volume]
+) -> None:
+    slicer.util.setSliceViewerLayers(background=sources[0])
+    for view in ("Red", "Green", "Yellow"):
+        turn_aside(view)
+    before = places()
+    tools = ReadingTools()
+    for step in (
+        lambda: tools.show([*sources, fused], 1.0),
+        lambda: tools.show_checkerboard(*sources),
+        lambda: tools.show([*sources, fused], 0.5, 0.5),
+        lambda: tools.set_swipe(fused, 1.0),
+        lambda: tools.show_side_by_side(sources, [fused, add_even("Other", 30)]),
+        lambda: tools.show([*sources, fused], 1.0),
+    ):
+        step()
+        assert places() == before
+
+
+def test_empty_views_are_fitted_and_linked(
+    application: Application, sources: tuple[Volume, Volume], fused: Volume
+) -> None:
+    for view in ("Red", "Green", "Yellow"):
+        turn_aside(view)
+    before = places()
+    ReadingTools().show([*sources, fused], 1.0)
+    for view, (_, field_of_view, *links) in places().items():
+        assert field_of_view != before[view][1]
+        assert links == [1, 1]
+
+
+def test_a_comparison_begins_where_the_reader_is(
+    application: Application, sources: tuple[Volume, Volume], fused: Volume
+) -> None:
+    slicer.util.setSliceViewerLayers(background=sources[0])
+    turn_aside("Red")
+    there = slicer.util.arrayFromVTKMatrix(application.slices["Red"].GetSliceNode().GetSliceToRAS())
+    ReadingTools().show_side_by_side(sources, [fused, fused])
+    for view in ("Fusion0", "Fusion1", "Fusion2"):
+        slices = application.slices[view].GetSliceNode()
+        np.testing.assert_array_equal(slicer.util.arrayFromVTKMatrix(slices.GetSliceToRAS()), there)
+        assert min(slices.GetFieldOfView()[:2]) == 60
+
+
+def test_the_layout_before_a_comparison_comes_back(
+    application: Application, sources: tuple[Volume, Volume], fused: Volume
+) -> None:
+    layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    layout.SetViewArrangement(layout.SlicerLayoutFourUpView)
+    tools = ReadingTools()
+    tools.show([*sources, fused])
+    tools.show_side_by_side(sources, [fused, fused])
+    tools.show_side_by_side(sources, [fused, fused, fused])
+    assert layout.GetViewArrangement() != layout.SlicerLayoutFourUpView
+    tools.show([*sources, fused])
+    assert layout.GetViewArrangement() == layout.SlicerLayoutFourUpView
+    layout.SetViewArrangement(layout.SlicerLayoutOneUpRedSliceView)
+    tools.show([*sources, fused])
+    assert layout.GetViewArrangement() == layout.SlicerLayoutOneUpRedSliceView
