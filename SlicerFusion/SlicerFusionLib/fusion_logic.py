@@ -52,11 +52,13 @@ class FusionLogic:
     Attributes:
         status: what to tell the user.
         results: the fused volumes of the present or last run.
+        lacks_packages: whether the last run failed because Python packages are missing or do not load.
     """
 
     def __init__(self, make_worker: Callable[[], Worker] | None = None) -> None:
         self.status = Status()
         self.results: list[slicer.vtkMRMLVolumeNode] = []
+        self.lacks_packages = False
         self._make_worker = make_worker or new_worker
         self._worker: Worker | None = None
         self._folder: Path | None = None
@@ -124,6 +126,7 @@ class FusionLogic:
         if self._worker:
             self._worker.close()
         self._worker = self._batch = None
+        self.lacks_packages = False
 
     def _ready_worker(self) -> Worker:
         if self._worker is None:
@@ -146,6 +149,7 @@ class FusionLogic:
         elif event.kind == "finished":
             self._finish(event.result)
         elif event.kind == "failed":
+            self.lacks_packages = event.lacks_packages
             self._end(Status(event.message, is_error=True))
         else:
             self._end(Status("Cancelled."))

@@ -2,21 +2,21 @@
 
 import logging
 import re
-import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
 import slicer.util
+from packaging.requirements import Requirement
 
 from volfuse.errors import FusionError
 
-_TORCH = "torch>=2.6"
+_TORCH = Requirement("torch>=2.6")
 _logger = logging.getLogger(__name__)
 
 
 class Installer:
-    """Knows which Python packages are missing, and installs them.
+    """Knows which Python packages are missing or do not fit, and installs them.
 
     Args:
         requirements: a requirements file of everything but PyTorch, which fits itself to the graphics card.
@@ -26,27 +26,30 @@ class Installer:
         self._requirements = requirements
 
     def missing(self) -> list[str]:
-        """Return the names of the packages that are not installed; imports none of them."""
+        """Return what has to be installed, in words; imports nothing of it."""
         lines = self._requirements.read_text(encoding="utf-8").splitlines()
-        names = [match[0] for line in [_TORCH, *lines] if (match := re.match(r"[A-Za-z][\w.-]*", line))]
-        return [name for name in names if not _is_installed(name)]
+        needed = [Requirement(line) for line in lines if re.match(r"[A-Za-z]", line)]
+        return [words for each in (_TORCH, *needed) if (words := _lacks(each))]
 
-    def install(self, wheels: Path | None = None) -> None:
+    def install(self, wheels: Path | None = None, *, again: bool = False) -> None:
         """Install what is missing.
 
         Args:
             wheels: a folder of wheels for computers without internet; ``None`` downloads them.
+            again: install also what is there, because it does not load.
 
         Raises:
             FusionError: if that does not work; the log tells more.
         """
         try:
             if wheels:
-                where = ["--no-index", "--find-links", str(wheels)]
-                slicer.util.pip_install([*where, _TORCH, "-r", str(self._requirements)])
+                where = ["--no-index", "--find-links", str(wheels), *_how(again)]
+                slicer.util.pip_install([*where, str(_TORCH), "-r", str(self._requirements)])
             else:
-                self._download()
-        except (subprocess.CalledProcessError, RuntimeError, OSError) as error:
+                self._download(again)
+        except FusionError:
+            raise
+        except Exception as error:  # pip, the network, a library that does not load: each has its own
             _logger.exception("Installing Python packages failed:")
             raise FusionError(
                 f"The packages could not be installed from {wheels}; see the log for the one that is missing."
@@ -54,29 +57,44 @@ class Installer:
                 else "The packages could not be downloaded; check the internet connection, or install from a folder."
             ) from error
 
-    def _download(self) -> None:
-        if "torch" in self.missing():
+    def _download(self, again: bool) -> None:
+        if again or _lacks(_TORCH):
             if find_spec("PyTorchUtils") is None:
                 raise FusionError(
                     "Install the extension PyTorch in the Extensions Manager first, and restart Slicer."
                 )
             from PyTorchUtils import PyTorchUtilsLogic  # noqa: PLC0415 - part of another extension
 
+            if _installed(_TORCH):  # the extension keeps what is there, whatever its version
+                slicer.util.pip_uninstall("torch")
             PyTorchUtilsLogic().installTorch(
-                askConfirmation=False, torchVersionRequirement=_TORCH.removeprefix("torch")
+                askConfirmation=False, torchVersionRequirement=str(_TORCH.specifier)
             )
-        if find_spec("slicer.packaging"):  # Slicer 5.12
+        if find_spec("slicer.packaging") and not again:  # Slicer 5.12
             from slicer import packaging  # noqa: PLC0415 - see above
 
             needed = packaging.load_requirements(self._requirements)
             packaging.pip_ensure(needed, prompt_install=False, requester="SlicerFusion")
         else:
-            slicer.util.pip_install(["-r", str(self._requirements)])
+            slicer.util.pip_install([*_how(again), "-r", str(self._requirements)])
 
 
-def _is_installed(name: str) -> bool:
+def _how(again: bool) -> list[str]:
+    return ["--force-reinstall"] if again else []
+
+
+def _installed(package: Requirement) -> str:
     try:
-        version(name)
+        return version(package.name)
     except PackageNotFoundError:
-        return False
-    return True
+        return ""
+
+
+def _lacks(package: Requirement) -> str:
+    """Return what is wrong with a package in words; nothing if one is there that fits."""
+    installed = _installed(package)
+    if not installed:
+        return package.name
+    if package.specifier.contains(installed, prereleases=True):
+        return ""
+    return f"{package.name} {package.specifier}, not {installed}"

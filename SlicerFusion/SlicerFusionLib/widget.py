@@ -33,8 +33,8 @@ class PackageInstaller(Protocol):
     def missing(self) -> list[str]:
         """Return the names of packages that are not installed."""
 
-    def install(self, wheels: Path | None = None) -> None:
-        """Install them, or raise ``FusionError``."""
+    def install(self, wheels: Path | None = None, *, again: bool = False) -> None:
+        """Install them, or all of them again, or raise ``FusionError``."""
 
 
 class FusionPanel(VTKObservationMixin):
@@ -65,6 +65,7 @@ class FusionPanel(VTKObservationMixin):
         self._get_parameters = get_parameters
         self._installer = installer
         self._missing = installer.missing()
+        self._is_installing = False
         self.parameters: FusionParameters | None = None
         self._gui_tag = 0
         self._preset: ChosenPreset | None = None
@@ -187,13 +188,21 @@ class FusionPanel(VTKObservationMixin):
         self._install_from("")
 
     def _install_from(self, folder: str) -> None:
+        if self._is_installing:  # pip lets Qt react to clicks while it runs
+            return
+        self._is_installing = True
         self._show_status(Status("Installing; this can take some minutes ..."))
+        self._show_buttons()
         slicer.app.processEvents()
         try:
-            self._installer.install(Path(folder) if folder else None)
-            self.logic.status = Status("The packages are installed.")
+            self._installer.install(Path(folder) if folder else None, again=self.logic.lacks_packages)
+            status = Status("The packages are installed.")
         except FusionError as error:
-            self.logic.status = Status(str(error), is_error=True)
+            status = Status(str(error), is_error=True)
+        finally:
+            self._is_installing = False
+        self.logic.close()  # the worker has seen the packages as they were
+        self.logic.status = status
         self._missing = self._installer.missing()
         self._check(again=True)
         self.enter()
@@ -212,7 +221,7 @@ class FusionPanel(VTKObservationMixin):
             self.logic.status = Status()  # it spoke of other volumes
         self._checked = checked
         if self._missing:
-            self._reason = f"Python packages are missing ({', '.join(self._missing)}); install them first."
+            self._reason = f"Python packages are needed ({', '.join(self._missing)}); install them first."
         elif self.parameters.model not in self._models:
             self._reason = f"The model '{self.parameters.model}' is not installed; choose another."
         else:
@@ -237,14 +246,15 @@ class FusionPanel(VTKObservationMixin):
     def _show_buttons(self) -> None:
         busy = self.logic.busy
         for section in (self.ui.imagesSection, self.ui.advancedSection, self.ui.compareSection):
-            section.setEnabled(not busy)
-        self.ui.installFrame.setVisible(bool(self._missing))
+            section.setEnabled(not busy and not self._is_installing)
+        self.ui.installFrame.setVisible(bool(self._missing) or self.logic.lacks_packages)
+        self.ui.installFrame.setEnabled(not self._is_installing)
         self.ui.fuseButton.setVisible(not busy)
         self.ui.cancelButton.setVisible(busy)
-        self.ui.fuseButton.setEnabled(not self._reason)
+        self.ui.fuseButton.setEnabled(not self._reason and not self._is_installing)
         self.ui.fuseButton.setToolTip(self._reason or "Make one volume that shows both.")
         reason = self._reason or ("" if len(self._compared()) > 1 else "Check two or more models.")
-        self.ui.compareButton.setEnabled(not reason)
+        self.ui.compareButton.setEnabled(not reason and not self._is_installing)
         self.ui.compareButton.setToolTip(reason or "Fuse with every checked model, one after another.")
 
     def _show_status(self, status: Status) -> None:

@@ -14,7 +14,7 @@ import SimpleITK as sitk
 
 REPOSITORY = Path(__file__).parents[2]
 MODULE = REPOSITORY / "SlicerFusion"
-PART_OF_SLICER = {"slicer", "vtk", "numpy", "qt", "ctk", "SimpleITK"}
+PART_OF_SLICER = {"packaging", "slicer", "vtk", "numpy", "qt", "ctk", "SimpleITK"}
 PART_OF_EXTENSION = {"SlicerFusionLib", "volfuse"}
 
 

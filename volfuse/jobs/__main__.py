@@ -86,7 +86,10 @@ def _answer(
     """Do a job and return its last event."""
     try:
         from volfuse.jobs.fusion import run  # noqa: PLC0415 - see main
-
+    except Exception as error:
+        _logger.exception("The packages do not load:")
+        return JobEvent(job, "failed", message=_why_not_loaded(error), lacks_packages=True)
+    try:
         return JobEvent(
             job, "finished", result=run(job, FusionRequest.from_json(request), report, should_stop)
         )
@@ -97,12 +100,17 @@ def _answer(
         return JobEvent(job, "failed", message=_sentence(error))
 
 
+def _why_not_loaded(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"The Python package {error.name} is missing; install it and try again."
+    first_line = str(error).strip().partition("\n")[0]
+    return f"The Python packages do not load ({first_line or type(error).__name__}); install them again."
+
+
 def _sentence(error: Exception) -> str:
     match error:
         case FusionError():
             return str(error)
-        case ModuleNotFoundError():
-            return f"The Python package {error.name} is missing; install it and try again."
         case MemoryError():
             return TOO_LITTLE_MEMORY
     return (

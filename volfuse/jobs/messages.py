@@ -98,6 +98,7 @@ class JobEvent:
             ``contributions``: those of ``FusionRequest.contribution_files`` that were written, and ``notes``: what the
             user should know, in sentences.
         message: of a failed job: one sentence for the user.
+        lacks_packages: of a failed job: whether a Python package is missing or does not load.
     """
 
     job: int
@@ -108,6 +109,7 @@ class JobEvent:
     seconds_left: float | None = None
     result: dict[str, Any] = field(default_factory=dict)
     message: str = ""
+    lacks_packages: bool = False
 
     def to_line(self) -> str:
         """Return the event as one line of JSON."""

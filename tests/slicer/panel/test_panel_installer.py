@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import ModuleType
 
@@ -76,7 +77,11 @@ def test_torch_comes_from_the_pytorch_extension(
     requirements: Path, pip: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installer, calls = Installer(requirements), []
-    monkeypatch.setattr(installer, "missing", lambda: ["torch"])
+
+    def version(_name: str) -> str:
+        raise PackageNotFoundError
+
+    monkeypatch.setattr("SlicerFusionLib.installer.version", version)
     with pytest.raises(FusionError, match=r"^Install the extension PyTorch in the Extensions Manager first"):
         installer.install()
     assert pip == []
@@ -93,12 +98,20 @@ def test_torch_comes_from_the_pytorch_extension(
     assert calls == [{"askConfirmation": False, "torchVersionRequirement": ">=2.6"}]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        subprocess.CalledProcessError(1, "pip"),
+        ImportError("libtorch.so: undefined symbol"),  # PyTorchUtils imports torch when it has installed it
+        ValueError("no compatible version"),
+    ],
+)
 @pytest.mark.parametrize("wheels", [None, "wheels"])
 def test_a_failure_is_one_sentence(
-    requirements: Path, monkeypatch: pytest.MonkeyPatch, wheels: str | None
+    requirements: Path, monkeypatch: pytest.MonkeyPatch, wheels: str | None, error: Exception
 ) -> None:
     def fail(_arguments: list[str]) -> None:
-        raise subprocess.CalledProcessError(1, "pip")
+        raise error
 
     monkeypatch.setattr(slicer.util, "pip_install", fail)
     expected = "could not be installed from wheels" if wheels else "check the internet connection"
@@ -115,7 +128,10 @@ def test_the_panel_offers_to_install_what_is_missing_and_then_fuses(
         def missing(self) -> list[str]:
             return [] if self.folders else ["torch", "monai"]
 
-        def install(self, wheels: Path | None = None) -> None:
+        def install(self, wheels: Path | None = None, *, again: bool = False) -> None:
+            # Slicer 5.10 handles clicks while pip prints; they must not begin a second installation.
+            assert not ui.installFrame.enabled and not ui.fuseButton.enabled
+            ui.wheelsButton.directorySelected.emit("other wheels")
             if wheels is None:
                 raise FusionError("The packages could not be downloaded.")
             self.folders.append(wheels)
@@ -125,7 +141,7 @@ def test_the_panel_offers_to_install_what_is_missing_and_then_fuses(
     fresh = FusionPanel(module_widget.parent.findChild(slicer.qMRMLWidget), panel._get_parameters, installer)
     ui = fresh.ui
     assert not ui.installFrame.isHidden()
-    assert ui.fuseButton.toolTip == "Python packages are missing (torch, monai); install them first."
+    assert ui.fuseButton.toolTip == "Python packages are needed (torch, monai); install them first."
     assert not ui.fuseButton.enabled
     ui.installButton.click()
     assert ui.statusLabel.text == "The packages could not be downloaded."
@@ -135,3 +151,57 @@ def test_the_panel_offers_to_install_what_is_missing_and_then_fuses(
     assert ui.installFrame.isHidden()
     assert ui.fuseButton.enabled
     fresh.close()
+
+
+@pytest.fixture
+def old_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metadata = tmp_path / "old" / "torch-2.2.0.dist-info" / "METADATA"
+    metadata.parent.mkdir(parents=True)
+    metadata.write_text("Metadata-Version: 2.1\nName: torch\nVersion: 2.2.0\n")
+    monkeypatch.syspath_prepend(tmp_path / "old")
+
+
+def test_a_package_that_is_too_old_is_named_with_its_version(requirements: Path, old_torch: None) -> None:
+    assert Installer(requirements).missing() == ["torch >=2.6, not 2.2.0", "no-such-package"]
+
+
+def test_an_old_torch_is_removed_first_because_the_extension_would_keep_it(
+    requirements: Path, pip: list[list[str]], old_torch: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    extension = ModuleType("PyTorchUtils")
+    extension.__spec__ = sys.__spec__
+    extension.PyTorchUtilsLogic = lambda: extension
+    extension.installTorch = lambda **_options: calls.append("install")
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", extension)
+    monkeypatch.setattr(slicer.util, "pip_uninstall", lambda name: calls.append(f"uninstall {name}"))
+    Installer(requirements).install()
+    assert calls == ["uninstall torch", "install"]
+
+
+def test_packages_that_do_not_load_are_installed_again(
+    requirements: Path, pip: list[list[str]], tmp_path: Path
+) -> None:
+    Installer(requirements).install(tmp_path, again=True)
+    where = ["--no-index", "--find-links", str(tmp_path)]
+    assert pip == [[*where, "--force-reinstall", "torch>=2.6", "-r", str(requirements)]]
+
+
+def test_the_panel_offers_to_repair_packages_that_do_not_load(
+    panel: FusionPanel, head: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head("MR"), head("PET")
+    panel.enter()
+    panel._fuse()
+    sentence = "The Python packages do not load (undefined symbol); install them again."
+    panel.logic._worker.say("failed", message=sentence, lacks_packages=True)
+    panel._poll()
+    assert panel.ui.statusLabel.text == sentence
+    assert not panel.ui.installFrame.isHidden()
+    done: list[bool] = []
+    monkeypatch.setattr(panel._installer, "install", lambda wheels, again: done.append(again))
+    worker = panel.logic._worker
+    panel.ui.installButton.click()
+    assert done == [True]
+    assert worker.is_closed
+    assert panel.ui.installFrame.isHidden()

@@ -89,6 +89,26 @@ runpy.run_module("volfuse.jobs", run_name="__main__", alter_sys=True)
     with FusionWorker(arguments=("-c", without_torch)) as worker:
         event = last_event(worker, quick(worker))
     assert event.message == "The Python package torch is missing; install it and try again."
+    assert event.lacks_packages
+
+
+def test_packages_that_do_not_load_are_told_apart(
+    quick: Callable[..., FusionRequest], tmp_path: Path
+) -> None:
+    broken = tmp_path / "torch" / "__init__.py"
+    broken.parent.mkdir()
+    broken.write_text('raise ImportError("libc10.so: cannot open shared object file\\nand more")')
+    with_broken_torch = f"""
+import runpy, sys
+sys.path.insert(0, {str(tmp_path)!r})
+runpy.run_module("volfuse.jobs", run_name="__main__", alter_sys=True)
+"""
+    with FusionWorker(arguments=("-c", with_broken_torch)) as worker:
+        event = last_event(worker, quick(worker))
+    assert event.message == (
+        "The Python packages do not load (libc10.so: cannot open shared object file); install them again."
+    )
+    assert event.lacks_packages
 
 
 def test_commands_that_are_no_commands_are_logged() -> None:
