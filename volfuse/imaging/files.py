@@ -11,11 +11,10 @@ from monai.transforms import MapTransform
 
 from volfuse.errors import FusionError
 from volfuse.imaging.formats import load, save
-from volfuse.imaging.stored import Reading, StoredImage
+from volfuse.imaging.stored import NiftiForms, Reading, StoredImage
 from volfuse.paths import PICTURE_SUFFIXES, output_suffix
 from volfuse.storage import write_whole
 
-_PICTURE_AFFINE = np.diag([-1.0, -1.0, 1.0, 1.0])  # columns to the left of the patient, rows to the back
 _FEWEST_GREY_LEVELS = 8  # an image of fewer whole numbers is taken for a label map
 
 
@@ -28,8 +27,8 @@ def read_image(path: str | Path, reading: Reading | None = None) -> MetaTensor:
     """Read one image, or the one DICOM series in a folder.
 
     Args:
-        path: NIfTI, a folder with one DICOM series, or any format ITK reads. A picture becomes a volume of
-            one slice; an alpha channel is dropped.
+        path: a folder with one DICOM series, or a file of a format that :mod:`volfuse.imaging.formats` reads. A
+            picture becomes a volume of one slice; an alpha channel is dropped.
         reading: how, where a file leaves a choice.
 
     Returns:
@@ -41,18 +40,15 @@ def read_image(path: str | Path, reading: Reading | None = None) -> MetaTensor:
         FusionError: if the file cannot be read, is 4-D, a label map, a vector field, constant, or holds NaN.
     """
     path = Path(path)
-    return from_stored(load(path, reading), str(path), path.suffix.lower() not in PICTURE_SUFFIXES)
+    return from_stored(load(path, reading), str(path))
 
 
-def from_stored(
-    stored: StoredImage, name: str, has_geometry: bool = True, stored_dtype: str | None = None
-) -> MetaTensor:
+def from_stored(stored: StoredImage, name: str, stored_dtype: str | None = None) -> MetaTensor:
     """Return a stored image as :func:`read_image` does.
 
     Args:
         stored: the image.
         name: its path, or what else messages call it by.
-        has_geometry: whether it has a position in space.
         stored_dtype: the numpy name of the type it was stored in, if its voxels have another by now.
 
     Raises:
@@ -62,17 +58,18 @@ def from_stored(
     _check_content(short, stored)
     voxels = stored.voxels if stored.voxels.ndim == 4 else stored.voxels[..., None]
     channels = np.moveaxis(_without_alpha(short, voxels), -1, 0).astype(np.float32, copy=False)
-    affine = stored.affine if has_geometry else _PICTURE_AFFINE
     meta = {
-        "affine": torch.from_numpy(affine),
-        "original_affine": affine.copy(),
+        "affine": torch.from_numpy(stored.affine),
+        "original_affine": stored.affine.copy(),
         "space": "RAS",
         "filename_or_obj": name,
         "stored_dtype": stored_dtype or str(stored.voxels.dtype),
         "dimension": stored.dimension,
-        "has_geometry": has_geometry,
+        "has_geometry": stored.has_geometry,
         "about": stored.about.to_meta(),
     }
+    if stored.forms is not None:
+        meta["nifti_forms"] = stored.forms.to_meta()
     return MetaTensor(torch.from_numpy(channels), meta=meta)
 
 
@@ -99,6 +96,7 @@ def write_image(image: MetaTensor, path: str | Path, compress: bool = True) -> P
         voxels if voxels.shape[-1] == 3 else voxels[..., 0],
         image.affine.numpy(),
         dimension=2 if is_picture else image.meta.get("dimension", 3),
+        forms=NiftiForms.from_meta(image.meta),
     )
     return write_whole(path, lambda partial: save(stored, partial, compress))
 

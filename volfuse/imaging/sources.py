@@ -14,7 +14,7 @@ from nibabel.spatialimages import SpatialImage
 from volfuse.errors import FusionError
 from volfuse.imaging.files import from_stored, read_image
 from volfuse.imaging.formats.itk import LPS_TO_RAS, from_itk
-from volfuse.imaging.stored import About, Reading, StoredImage
+from volfuse.imaging.stored import About, NiftiForms, Reading, StoredImage
 
 Source = str | Path | MetaTensor | SpatialImage | sitk.Image | tuple[Any, Any]
 """A path, an image of MONAI, nibabel or SimpleITK, or a pair (array, affine) as :func:`as_image` describes it."""
@@ -92,9 +92,11 @@ def _from_tensor(source: MetaTensor, number: int) -> MetaTensor:
         (voxels.movedim(0, -1) if is_color else voxels.reshape(voxels.shape[-3:])).numpy(),
         _checked_affine(source.affine, name) if meta.get("space") != "LPS" else _ras(source.affine, name),
         meta.get("dimension", 3),
+        has_geometry=meta.get("has_geometry", True),
         about=About.from_meta(meta),
+        forms=NiftiForms.from_meta(meta),
     )
-    return from_stored(stored, name, meta.get("has_geometry", True), stored_dtype)
+    return from_stored(stored, name, stored_dtype)
 
 
 def _from_pair(array: Any, affine: Any, number: int) -> MetaTensor:

@@ -58,6 +58,31 @@ class About:
 
 
 @dataclass(frozen=True)
+class NiftiForms:
+    """The position of an image in the words of a NIfTI header, which programs read differently.
+
+    Nibabel takes the sform before the qform; ITK, and 3D Slicer with it, the qform unless the code of the sform is 1;
+    nibabel passes over the unit of length. A result that repeats the words of its reference lies on it for all of them.
+
+    Attributes:
+        fields: name of a header field and its numbers.
+        affine: what they were taken to mean, voxel index to RAS mm, row by row.
+    """
+
+    fields: Mapping[str, tuple[float, ...]]
+    affine: tuple[float, ...]
+
+    def to_meta(self) -> dict[str, Any]:
+        """Return it as plain values, which MONAI's loaders can collate."""
+        return {"fields": dict(self.fields), "affine": self.affine}
+
+    @classmethod
+    def from_meta(cls, meta: Mapping[str, Any]) -> "NiftiForms | None":
+        """Return what :meth:`to_meta` made of it, from the ``meta`` of an image."""
+        return cls(**meta["nifti_forms"]) if "nifti_forms" in meta else None
+
+
+@dataclass(frozen=True)
 class StoredImage:
     """An image as a file holds it.
 
@@ -66,11 +91,15 @@ class StoredImage:
         affine: 4x4, voxel index to RAS mm.
         dimension: 2 for a picture (then Z = 1), else 3.
         is_label_map: whether the file says so itself.
+        has_geometry: whether the format knows positions in space at all; pictures have none.
         about: what else the file says.
+        forms: the position as a NIfTI file words it.
     """
 
     voxels: np.ndarray
     affine: np.ndarray
     dimension: int = 3
     is_label_map: bool = False
+    has_geometry: bool = True
     about: About = field(default_factory=About)
+    forms: NiftiForms | None = None

@@ -15,6 +15,8 @@ _SLICE_POSITION = "0020|0032"  # ImagePositionPatient
 def read_dicom(path: Path, reading: Reading) -> StoredImage:
     """Read a series in a folder, or a DICOM file with all its frames."""
     del reading
+    if not path.is_dir():
+        return from_itk(path, sitk.ReadImage(str(path), imageIO="GDCMImageIO"), About("DICOM"))
     return from_itk(path, _read_series(path), About("DICOM"))
 
 

@@ -1,6 +1,7 @@
-"""Whatever ITK reads and writes, through SimpleITK: NRRD, MetaImage, pictures and more.
+"""Images of SimpleITK, and what it writes: NRRD, MetaImage and pictures.
 
-MONAI's ITKReader needs the ``itk`` wheels, which 3D Slicer does not carry; SimpleITK is part of Slicer.
+It reads no file from outside: it chooses its reader by what a file holds, follows headers to other files, and takes
+what headers declare on trust.
 """
 
 from pathlib import Path
@@ -13,16 +14,6 @@ from volfuse.imaging.formats.refusals import four_dimensional
 from volfuse.imaging.stored import About, StoredImage
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-
-
-def read_itk(path: Path) -> StoredImage:
-    """Read a file of any format that ITK knows.
-
-    Raises:
-        FusionError: if it is 4-D.
-        RuntimeError: if ITK cannot read it.
-    """
-    return from_itk(path, sitk.ReadImage(str(path)))
 
 
 def write_itk(image: StoredImage, path: Path, compress: bool) -> None:
