@@ -65,3 +65,40 @@ def markups(system: str, positions: Mapping[str, Sequence[float]]) -> str:
     return json.dumps(
         {"markups": [{"type": "Fiducial", "coordinateSystem": system, "controlPoints": points}]}
     )
+
+
+def write_nifti_forms(
+    path: Path,
+    voxels: np.ndarray,
+    sform: tuple[np.ndarray, int],
+    qform: tuple[np.ndarray, int],
+    unit: int = 2,
+) -> Path:
+    """Write (X, Y, Z) voxels to a NIfTI file with two forms and their codes, and a code for the unit of length."""
+    image = nibabel.Nifti1Image(voxels, None)
+    image.header.set_qform(*qform)
+    image.header.set_sform(*sform)
+    for field, code in {"qform_code": qform[1], "sform_code": sform[1], "xyzt_units": unit}.items():
+        image.header[field] = code
+    nibabel.save(nibabel.Nifti1Image(voxels, None, image.header), path)
+    return path
+
+
+def positions_in_nifti() -> dict[str, dict[str, object]]:
+    """Return ways in which a NIfTI file can say where it lies, as words for :func:`write_nifti_forms`."""
+    straight, other, sheared = (np.diag([2.0, 3.0, 4.0, 1.0]) for _ in range(3))
+    straight[:3, 3] = sheared[:3, 3] = -10, 20, 30
+    other[:3, :3] = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]]) @ other[:3, :3]
+    sheared[1, 2] = 1.07
+    return {
+        "neither": {"sform": (straight, 0), "qform": (straight, 0)},
+        "sform": {"sform": (other, 1), "qform": (straight, 0)},
+        "qform": {"sform": (straight, 0), "qform": (other, 1)},
+        "two, the same": {"sform": (other, 1), "qform": (other, 1)},
+        "two, apart": {"sform": (other, 1), "qform": (straight, 1)},
+        "two, apart, of a template": {"sform": (other, 4), "qform": (straight, 1)},
+        "sheared": {"sform": (sheared, 1), "qform": (straight, 0)},
+        "sheared, with a qform": {"sform": (sheared, 1), "qform": (straight, 1)},
+        "micrometres": {"sform": (other, 1), "qform": (straight, 0), "unit": 3},
+        "metres, neither": {"sform": (straight, 0), "qform": (straight, 0), "unit": 1},
+    }

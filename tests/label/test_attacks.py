@@ -200,3 +200,29 @@ def test_after_all_that_nothing_lies_outside_and_the_scans_are_as_they_were(serv
 def _plain(text: str) -> str:
     """A query is bytes: lone surrogates cannot be sent."""
     return text.encode("utf-8", "replace").decode()
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "../case0_mr.nii.gz", "/dev/stdin", "case0_mr.nii.gz"])
+def test_an_upload_cannot_name_another_file(server: Server, target: str, snapshot: Snapshot) -> None:
+    """What ITK reads by such a header came back in the pixels of the fused image."""
+    nrrd = f"NRRD0004\ntype: uchar\ndimension: 2\nsizes: 8 8\nencoding: raw\ndata file: {target}\n\n"
+    mha = (
+        f"ObjectType = Image\nNDims = 2\nDimSize = 8 8\nElementType = MET_UCHAR\nElementDataFile = {target}\n"
+    )
+    before = snapshot()
+    for name, header in (("x.nrrd", nrrd), ("x.mha", mha), ("x.png", nrrd), ("x.nii.gz", mha)):
+        file = (name, header.encode())
+        answers = [
+            server.put("/session/", files=[("files", file), ("files", file)]),
+            server.put(
+                "/datastore/label?image=case0",
+                data={"params": '{"verdict": "accept", "model": "average"}'},
+                files={"label": file},
+            ),
+        ]
+        for answer in answers:
+            assert answer.status_code == 415
+            assert answer.json()["detail"].endswith(
+                f"{name[1:]} keeps its voxels in another file; save the image as one file, such as .nii.gz or .nrrd."
+            )
+    assert snapshot() == before

@@ -19,7 +19,7 @@ NIFTI_SUFFIXES = (".nii.gz", ".nii")
 _PAIR = {".hdr": ".img", ".img": ".hdr"}
 _ANALYZE = nibabel.Spm99AnalyzeHeader
 _SINGLE_MAGIC = (b"n+1", b"n+2")
-_LABEL_INTENTS = (1002, 1005)  # a label, a name of a region of the brain
+_LABEL_INTENTS = (1002, 1003)  # a label, a name of a region of the brain
 _VECTOR_AXIS = 4  # the fifth dimension, where NIfTI keeps the components of a voxel
 _RGB = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
 
@@ -97,7 +97,7 @@ def write_nifti(image: StoredImage, path: Path) -> None:
             nifti.header[field] = np.reshape(numbers, nifti.header[field].shape)
     elif is_sheared(image.affine, image.voxels.shape):
         raise FusionError(
-            f"{path.name} would lie elsewhere in every program, because its slices are sheared; "
+            "The slices of the result are sheared, and programs disagree on where such a NIfTI file lies; "
             "end the output with .nrrd or .mha."
         )
     else:

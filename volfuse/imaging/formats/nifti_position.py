@@ -72,7 +72,7 @@ def _doubts(header: nibabel.Nifti1Header, shape: tuple[int, ...], name: str, has
         if not sheared:
             return []
         return [
-            f"The slices of {name} are sheared; ITK and 3D Slicer open no such NIfTI file, so for them end the output "
+            f"The slices of {name} are sheared; ITK and 3D Slicer open no such NIfTI file, but a result that ends "
             "with .nrrd or .mha."
         ]
     try:

@@ -77,6 +77,8 @@ def affine(fields: Mapping[str, str], axes: Sequence[int], name: str) -> tuple[n
     if "space directions" in fields:
         rows = [vector for vector in vectors(fields["space directions"]) if vector is not None]
         width = len(rows[0])
+        if width > 3:
+            raise ValueError(f"{name} has a space of {width} dimensions")
         result[:width, : len(rows)] = np.transpose(rows)
         if (len(rows), width) == (2, 3):  # a plane in space
             result[:3, 2] = np.cross(*rows) / max(np.linalg.norm(np.cross(*rows)), 1e-12)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import SimpleITK as sitk
 from fastapi import HTTPException, Request, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
@@ -18,6 +17,7 @@ from pydantic import ValidationError
 from starlette.background import BackgroundTask
 
 from volfuse.errors import TOO_LITTLE_MEMORY, FusionError, StorageError
+from volfuse.imaging.formats import declared_size
 from volfuse.label.application import FusionApp
 from volfuse.label.cases import suffix_of
 from volfuse.label.datastore import PairedDatastore
@@ -132,15 +132,11 @@ ERRORS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any,
 
 def _check_header(path: Path) -> None:
     """Small files can hold huge images; the header says so before anything is unpacked."""
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
     try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise HTTPException(
-            415, "A file could not be read as an image; it is damaged or incomplete."
-        ) from error
-    if math.prod(reader.GetSize()) * reader.GetNumberOfComponents() > _MOST_VALUES:
+        declared = declared_size(path)
+    except FusionError as error:
+        raise HTTPException(415, str(error)) from error
+    if math.prod(declared.shape) > _MOST_VALUES:
         raise HTTPException(413, f"An image may have {_MOST_VALUES >> 20} Mi values; this one has more.")
 
 
