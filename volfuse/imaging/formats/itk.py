@@ -38,7 +38,9 @@ def from_itk(path: Path, image: sitk.Image, about: About | None = None) -> Store
     # ITK stores z, y, x; the transposed view is x, y, z.
     voxels = np.swapaxes(sitk.GetArrayFromImage(image), 0, 2)
     is_segmentation = any(key.startswith("Segment0_") for key in image.GetMetaDataKeys())
-    return StoredImage(voxels, LPS_TO_RAS @ affine, min(dimension, 3), is_segmentation, about or About())
+    return StoredImage(
+        voxels, LPS_TO_RAS @ affine, min(dimension, 3), is_segmentation, about=about or About()
+    )
 
 
 def to_itk(image: StoredImage) -> sitk.Image:

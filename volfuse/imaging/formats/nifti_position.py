@@ -7,8 +7,10 @@ import numpy as np
 
 from volfuse.imaging.stored import NiftiForms
 
-_FIELDS = ("pixdim", "qform_code", "sform_code", "srow_x", "srow_y", "srow_z", "xyzt_units")
-_FIELDS += ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z")
+_FIELDS = (
+    *("pixdim", "qform_code", "sform_code", "srow_x", "srow_y", "srow_z", "xyzt_units"),
+    *("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"),
+)
 _LENGTHS = {1: (1000.0, "metres"), 3: (0.001, "micrometres")}
 _UNIT_OF_LENGTH = 0b111  # the bits of it in xyzt_units
 _PLAUSIBLE = (2.0, 4000.0)  # mm across: the organ of a mouse, a whole body

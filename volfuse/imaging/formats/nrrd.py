@@ -42,7 +42,7 @@ def open_nrrd(path: Path) -> VolumeFile:
         raise FusionError(f"{path.name} holds its voxels as {encoding}; save it with the encoding gzip.")
     dtype = np.dtype(nrrd_header.DTYPES[fields["type"].lower()])
     if dtype.itemsize > 1:
-        dtype = dtype.newbyteorder({"little": "<", "big": ">"}[fields["endian"].lower()])
+        dtype = np.dtype({"little": "<", "big": ">"}[fields["endian"].lower()] + dtype.str[1:])
     if any(unit not in ("mm", "") for unit in re.findall(r'"(.*?)"', fields.get("space units", ""))):
         raise other_lengths(path)
     axes = nrrd_header.spatial_axes(fields, len(sizes))

@@ -81,7 +81,8 @@ def affine(fields: Mapping[str, str], axes: Sequence[int], name: str) -> tuple[n
             raise ValueError(f"{name} has a space of {width} dimensions")
         result[:width, : len(rows)] = np.transpose(rows)
         if (len(rows), width) == (2, 3):  # a plane in space
-            result[:3, 2] = np.cross(*rows) / max(np.linalg.norm(np.cross(*rows)), 1e-12)
+            normal = np.cross(rows[0], rows[1])
+            result[:3, 2] = normal / max(float(np.linalg.norm(normal)), 1e-12)
         if (origin := vectors(fields.get("space origin", ""))) and origin[0] is not None:
             result[:width, 3] = origin[0]
     else:

@@ -57,12 +57,12 @@ def read_picture(path: Path) -> StoredImage:
     with _opened(path) as picture:
         declared = _declared(path, picture)
         notes = []
-        if "16" in str(picture.tile[0].args) and declared.dtype == np.uint8:
+        if "16" in _raw_mode(picture) and declared.dtype == np.uint8:
             notes.append(f"{path.name} has 16 bits per colour, of which the upper 8 were read.")
         pages = []
         for page in range(declared.shape[2]):
             picture.seek(page)
-            if picture.size != declared.shape[:2]:  # type: ignore[comparison-overlap]
+            if picture.size != declared.shape[:2]:
                 raise FusionError(f"{path.name} has pages of different sizes; save one of them on its own.")
             pages.append(np.swapaxes(_pixels(picture), 0, 1))
     voxels = np.stack(pages, axis=2)
@@ -92,7 +92,7 @@ def _declared(path: Path, picture: Image.Image) -> Declared:
     if getattr(picture, "is_animated", False):
         if picture.format != "TIFF":
             raise FusionError(f"{path.name} holds several pictures; save one of them on its own.")
-        pages = picture.n_frames
+        pages = getattr(picture, "n_frames", 1)
     shape = (*picture.size, pages) if mode in _GREY else (*picture.size, pages, 3)
     declared = Declared(picture.format or "", shape, np.dtype(_GREY.get(mode, "u1")))
     if declared.bytes > path.stat().st_size * _MOST_PER_BYTE:
@@ -100,11 +100,17 @@ def _declared(path: Path, picture: Image.Image) -> Declared:
     return declared
 
 
+def _raw_mode(picture: Image.Image) -> str:
+    """Return what Pillow calls the pixels in the file, such as ``RGB;16B``."""
+    tiles = getattr(picture, "tile", [])
+    return str(tiles[0][-1]) if tiles else ""
+
+
 def _pixels(picture: Image.Image) -> np.ndarray:
     """Return (H, W) or (H, W, 3)."""
     tags = getattr(picture, "tag_v2", {})
     # Pillow reads 16 bits of grey with alpha as colour, too.
-    may_be_grey = picture.mode in ("P", "PA") or "LA" in str(picture.tile[0].args)
+    may_be_grey = picture.mode in ("P", "PA") or "LA" in _raw_mode(picture)
     picture = ImageOps.exif_transpose(picture)
     if picture.mode in ("1", "LA"):
         picture = picture.convert("L")

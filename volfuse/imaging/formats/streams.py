@@ -49,7 +49,7 @@ def beginning(path: Path, length: int) -> tuple[bytes, Packing]:
     """
     with open_regular(path) as file:
         start = file.read(length)
-        packing = next((packing for packing, magic in _MAGIC.items() if start.startswith(magic)), "")
+        packing: Packing = next((packing for packing, magic in _MAGIC.items() if start.startswith(magic)), "")
         if packing:
             file.seek(0)
             start = b""
