@@ -10,12 +10,13 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
 from volfuse.errors import FusionError
+from volfuse.imaging.content import check_content, without_alpha
 from volfuse.imaging.formats import load, save
 from volfuse.imaging.stored import NiftiForms, Reading, StoredImage
 from volfuse.paths import PICTURE_SUFFIXES, output_suffix
 from volfuse.storage import write_whole
 
-_FEWEST_GREY_LEVELS = 8  # an image of fewer whole numbers is taken for a label map
+_KEPT = ("uint8", "int8", "int16")  # what torch turns and slices; all others become float32
 
 
 def source_name(source: MetaTensor) -> str:
@@ -32,9 +33,10 @@ def read_image(path: str | Path, reading: Reading | None = None) -> MetaTensor:
         reading: how, where a file leaves a choice.
 
     Returns:
-        A float32 MetaTensor (1, X, Y, Z), or (3, X, Y, Z) for a colour image, values as stored, with its RAS
-        affine. ``meta`` also holds ``stored_dtype`` (numpy name), ``dimension`` (2 or 3), ``has_geometry`` and
-        ``about`` (see :meth:`volfuse.imaging.stored.About.from_meta`).
+        A MetaTensor (1, X, Y, Z), or (3, X, Y, Z) for a colour image, values as stored, with its RAS affine. Its type
+        is uint8, int8 or int16 if it is stored so, else float32. ``meta`` also holds ``stored_dtype`` (numpy name),
+        ``dimension`` (2 or 3), ``has_geometry`` and ``about`` (see
+        :meth:`volfuse.imaging.stored.About.from_meta`).
 
     Raises:
         FusionError: if the file cannot be read, is 4-D, a label map, a vector field, constant, or holds NaN.
@@ -55,9 +57,10 @@ def from_stored(stored: StoredImage, name: str, stored_dtype: str | None = None)
         FusionError: see :func:`read_image`.
     """
     short = Path(name).name
-    _check_content(short, stored)
+    check_content(short, stored)
     voxels = stored.voxels if stored.voxels.ndim == 4 else stored.voxels[..., None]
-    channels = np.moveaxis(_without_alpha(short, voxels), -1, 0).astype(np.float32, copy=False)
+    channels = np.moveaxis(without_alpha(short, voxels), -1, 0)
+    kept = channels.dtype.newbyteorder("=") if channels.dtype.name in _KEPT else np.float32
     meta = {
         "affine": torch.from_numpy(stored.affine),
         "original_affine": stored.affine.copy(),
@@ -70,7 +73,7 @@ def from_stored(stored: StoredImage, name: str, stored_dtype: str | None = None)
     }
     if stored.forms is not None:
         meta["nifti_forms"] = stored.forms.to_meta()
-    return MetaTensor(torch.from_numpy(channels), meta=meta)
+    return MetaTensor(torch.from_numpy(channels.astype(kept, copy=False)), meta=meta)
 
 
 def write_image(image: MetaTensor, path: str | Path, compress: bool = True) -> Path:
@@ -123,45 +126,3 @@ class SaveFusedd(MapTransform):
             case = data.get("case") or source_name(data[key]).split(".")[0]
             write_image(data[key], self.output_dir / f"{case}_fused{self.suffix}")
         return data
-
-
-def _check_content(name: str, stored: StoredImage) -> None:
-    voxels = stored.voxels
-    if not voxels.size:
-        raise FusionError(f"{name} holds no voxels; choose another image.")
-    if np.iscomplexobj(voxels):
-        raise FusionError(f"{name} holds complex numbers; save their magnitude as an image first.")
-    if not np.isfinite(stored.affine).all() or abs(np.linalg.det(stored.affine)) < 1e-9:
-        raise FusionError(
-            f"{name} has no valid position in space (its affine is singular); repair its header."
-        )
-    if not (finite := np.isfinite(voxels)).all():
-        raise FusionError(
-            f"{name} holds {(~finite).sum()} NaN or infinite voxels; replace them, "
-            "for example by the background value."
-        )
-    if voxels.min() == voxels.max():
-        raise FusionError(f"{name} has the value {voxels.flat[0]:g} everywhere; there is nothing to fuse.")
-    if stored.is_label_map:
-        raise FusionError(f"{name} is a label map; choose an image.")
-    # A sample settles it for most images; only a suspect is counted in full.
-    sample = voxels.ravel(order="K")[:: voxels.size // 4096 + 1]
-    if voxels.ndim == 3 and len(np.unique(sample)) < _FEWEST_GREY_LEVELS:
-        levels = np.unique(voxels)
-        if len(levels) < _FEWEST_GREY_LEVELS and (levels == levels.astype(int)).all():
-            raise FusionError(
-                f"{name} has only {len(levels)} different values, all whole numbers, "
-                "and looks like a label map; choose an image."
-            )
-
-
-def _without_alpha(name: str, voxels: np.ndarray) -> np.ndarray:
-    components = voxels.shape[-1]
-    if components == 1:
-        return voxels
-    if components > 4 or voxels.dtype != np.uint8:
-        raise FusionError(
-            f"{name} has {components} components of type {voxels.dtype} per voxel; "
-            "only grey and 8-bit RGB images can be fused."
-        )
-    return voxels[..., :1] if components == 2 else voxels[..., :3]

@@ -37,7 +37,7 @@ def as_image(source: Source, number: int = 1, reading: Reading | None = None) ->
         reading: how a file is read where it leaves a choice.
 
     Returns:
-        A float32 MetaTensor with the metadata that ``read_image`` gives.
+        A MetaTensor of the type and with the metadata that ``read_image`` gives.
 
     Raises:
         FusionError: one sentence that names the source and says what is wrong with it.

@@ -19,6 +19,7 @@ from volfuse.choices import WindowChoice
 from volfuse.errors import FusionError
 from volfuse.imaging.files import source_name
 from volfuse.imaging.notes import with_notes
+from volfuse.imaging.percentiles import percentiles
 from volfuse.imaging.stored import About
 
 _NUMBER = r"[-+]?\d+(?:\.\d+)?"
@@ -37,10 +38,6 @@ class Limit:
     value: float
     is_percentile: bool = False
 
-    def resolve(self, voxels: np.ndarray) -> float:
-        """Return the source value this limit stands for."""
-        return float(np.percentile(voxels, self.value)) if self.is_percentile else self.value
-
 
 @dataclass(frozen=True)
 class Window:
@@ -53,6 +50,14 @@ class Window:
     def from_level(cls, width: float, level: float) -> "Window":
         """Return the window of radiology: ``width`` grey values around ``level``."""
         return cls(Limit(level - width / 2), Limit(level + width / 2))
+
+    def resolve(self, voxels: np.ndarray) -> tuple[float, float]:
+        """Return the values of a source (any shape) that its limits stand for."""
+        ends = (self.low, self.high)
+        shares = [end.value for end in ends if end.is_percentile]
+        found = iter(percentiles(voxels, shares) if shares else ())
+        low, high = (next(found) if end.is_percentile else end.value for end in ends)
+        return low, high
 
     @classmethod
     def parse(cls, chosen: WindowChoice) -> "Window | None":
@@ -145,8 +150,7 @@ def limits(source: MetaTensor, chosen: Window | None) -> tuple[float, float]:
     """
     window = EIGHT_BIT if source.shape[0] == 3 else chosen
     window = window or (EIGHT_BIT if source.meta["stored_dtype"] == "uint8" else ROBUST)
-    voxels = source.as_tensor().numpy()
-    low, high = window.low.resolve(voxels), window.high.resolve(voxels)
+    low, high = window.resolve(source.as_tensor().numpy())
     if high <= low:
         raise FusionError(
             f"{source_name(source)} has no contrast between the limits of its window "

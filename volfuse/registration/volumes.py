@@ -67,7 +67,7 @@ def register(
         FusionError: one sentence on what is wrong with the input and what to do.
     """
     stages = check_stages(stages or (() if landmarks else DEFAULT_STAGES))
-    reference_volume, second_volume = as_image(reference, 1), as_image(second, 2)
+    reference_volume, second_volume = as_image(reference, 1).float(), as_image(second, 2).float()
     greys = luminance(reference_volume), luminance(second_volume)
     start, left = None, None
     if landmarks:
@@ -100,7 +100,7 @@ def luminance(volume: MetaTensor) -> sitk.Image:
     if not volume.meta["has_geometry"]:
         raise FusionError(f"{name} is a picture without a position in space; registration needs volumes.")
     grey = volume.as_tensor()[0] if volume.shape[0] == 1 else rgb_to_ycbcr(volume.as_tensor())[0]
-    low, high = (limit.resolve(grey.numpy()) for limit in (ROBUST.low, ROBUST.high))
+    low, high = ROBUST.resolve(grey.numpy())
     if high <= low:
         raise FusionError(f"{name} is almost everywhere {low:g}; there is too little in it to register by.")
     scaled = ((grey - low) / (high - low)).clamp(0, 1)

@@ -25,7 +25,7 @@ def image(channels: int, shape: tuple[int, ...] = (5, 6, 7), **meta: object) -> 
 def test_volumes_survive_the_round_trip(tmp_path: Path, suffix: str, channels: int) -> None:
     written = image(channels)
     read = read_image(write_image(written, tmp_path / f"volume{suffix}"))
-    torch.testing.assert_close(read.as_tensor(), written.as_tensor().float(), rtol=0, atol=0)
+    assert torch.equal(read.as_tensor(), written.as_tensor())
     np.testing.assert_allclose(read.affine, AFFINE, atol=1e-5)
     assert read.meta["stored_dtype"] == "uint8"
 
@@ -48,13 +48,23 @@ def test_geometry_agrees_with_nibabel(tmp_path: Path, suffix: str) -> None:
     np.testing.assert_allclose(read.affine, AFFINE, atol=1e-5)
 
 
+@pytest.mark.parametrize("stored", ["|u1", "<i2", ">i2", "<u2", "<i4", "<f4", ">f4", "<f8"])
+def test_small_integers_stay_and_all_else_becomes_float(tmp_path: Path, stored: str) -> None:
+    values = np.random.default_rng(0).integers(0, 200, (4, 5, 6)).astype(stored)
+    nibabel.save(nibabel.Nifti1Image(values, AFFINE, dtype=values.dtype), tmp_path / "v.nii")
+    read = read_image(tmp_path / "v.nii")
+    np.testing.assert_array_equal(read[0].numpy(), values)
+    kept = {"|u1": torch.uint8, "<i2": torch.int16, ">i2": torch.int16}
+    assert read.dtype == kept.get(stored, torch.float32)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_pictures_survive_the_round_trip(tmp_path: Path, suffix: str, channels: int) -> None:
     written = image(channels, (5, 6, 1))
     read = read_image(write_image(written, tmp_path / f"picture{suffix}"))
     assert read.meta["dimension"] == 2 and not read.meta["has_geometry"]
-    torch.testing.assert_close(read.as_tensor(), written.as_tensor().float(), rtol=0, atol=0)
+    assert torch.equal(read.as_tensor(), written.as_tensor())
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -63,7 +73,7 @@ def test_a_plane_with_a_position_in_space_survives_the_round_trip(tmp_path: Path
     written.meta["dimension"] = 2
     read = read_image(write_image(written, tmp_path / "plane.nii.gz"))
     assert read.meta["dimension"] == 2 and read.meta["has_geometry"]
-    torch.testing.assert_close(read.as_tensor(), written.as_tensor().float(), rtol=0, atol=0)
+    assert torch.equal(read.as_tensor(), written.as_tensor())
 
 
 def test_an_alpha_channel_is_dropped(tmp_path: Path) -> None:

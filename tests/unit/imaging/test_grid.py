@@ -137,5 +137,5 @@ def test_real_scans_of_one_patient_match(shared_data: Path) -> None:
     assert matched["t2"].shape == case["t1"].shape
     assert overlap_fraction(case["t2"], case["t1"]) > 0.7
     # Head against air, two contrasts of one head: the same voxels are bright.
-    heads = [image.as_tensor() > image.as_tensor().mean() for image in (matched["t1"], matched["t2"])]
+    heads = [image.as_tensor() > image.as_tensor().float().mean() for image in (matched["t1"], matched["t2"])]
     assert (heads[0] & heads[1]).sum() / (heads[0] | heads[1]).sum() > 0.6
