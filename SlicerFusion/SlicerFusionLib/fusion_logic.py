@@ -198,7 +198,10 @@ def _chosen(source: Source, volume: slicer.vtkMRMLVolumeNode, window: Window, co
     if window is not Window.AS_SHOWN:
         source = replace(source, window=window.value)
     if colors is not Colors.AS_SHOWN:
-        source = replace(source, table=display.lookup_table(volume.GetScene().GetNodeByID(colors.value)))
+        # The overlay that the fused volume fades from has the colours that are in the fused volume.
+        volume.CreateDefaultDisplayNodes()
+        volume.GetDisplayNode().SetAndObserveColorNodeID(colors.value)
+        source = replace(source, table=display.shown_table(volume))
     return source
 
 

@@ -9,6 +9,8 @@ import pytest
 import slicer
 from standins.scripted_worker import ScriptedWorker
 
+from SlicerFusionLib import display
+from SlicerFusionLib.choices import Colors
 from SlicerFusionLib.fusion_logic import FusionLogic
 from SlicerFusionLib.parameters import FusionParameters
 from SlicerFusionLib.quality import QUALITIES
@@ -289,3 +291,17 @@ def test_the_sources_are_written_once_for_a_comparison(
     worker.finish()
     panel._poll()
     assert worker.requests[0].sources == worker.requests[1].sources
+
+
+def test_the_overlay_has_the_colours_of_the_fused_volume(
+    panel: FusionPanel,
+    worker: ScriptedWorker,
+    pair: tuple[slicer.vtkMRMLScalarVolumeNode, slicer.vtkMRMLScalarVolumeNode],
+    get_parameters: Callable[[], FusionParameters],
+) -> None:
+    before = pair[0].GetDisplayNode().GetColorNodeID()
+    get_parameters().second_colors = Colors.HEAT
+    panel.ui.fuseButton.click()
+    assert pair[1].GetDisplayNode().GetColorNodeID() == Colors.HEAT.value
+    assert pair[0].GetDisplayNode().GetColorNodeID() == before
+    np.testing.assert_array_equal(worker.requests[-1].options.colormaps[1], display.shown_table(pair[1]))

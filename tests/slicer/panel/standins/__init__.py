@@ -28,6 +28,7 @@ def install() -> None:
     if sources := os.environ.get("SLICER_SOURCE_DIR"):
         # Slicer's files name classes of widgets that the panel does not use.
         ctk.__getattr__ = _unknown_widget
+        slicer.qMRMLSliderWidget = _unknown_widget("qMRMLSliderWidget")
         trees = sys.modules["qSlicerSubjectHierarchyModuleWidgetsPythonQt"] = ModuleType("")
         trees.__getattr__ = _unknown_widget
         slicer.__path__.append(str(Path(sources) / "Base" / "Python" / "slicer"))

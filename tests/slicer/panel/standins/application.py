@@ -74,6 +74,10 @@ class Application:
     def disconnect(self, signature: str, slot: Callable) -> None:
         self.connected.remove((signature, slot))
 
+    def translate(self, _context: str, text: str) -> str:
+        """Return ``text``: ``slicer.i18n`` asks for it in another language."""
+        return text
+
     def processEvents(self) -> None:  # noqa: N802
         # QCoreApplication.processEvents of PySide 6.12 takes one reference from None at every call.
         loop = QtCore.QEventLoop()
