@@ -92,25 +92,6 @@ def test_a_dicom_series_is_one_volume(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.diag(read.affine), [-0.8, -0.9, 2.5, 1])
 
 
-def test_two_dicom_series_in_one_folder_are_refused(tmp_path: Path) -> None:
-    for series in ("1.2.3.4", "1.2.3.5"):
-        write_series(tmp_path / "ct", np.arange(60, dtype=np.int16).reshape(2, 6, 5), series)
-    with pytest.raises(
-        FusionError, match=r"^The folder ct holds 2 DICOM series; give a folder with exactly one\.$"
-    ):
-        read_image(tmp_path / "ct")
-
-
-@pytest.mark.parametrize("spoil", ["missing", "tilted"])
-def test_slices_that_are_not_stacked_evenly_are_refused(tmp_path: Path, spoil: str) -> None:
-    volume = np.arange(180, dtype=np.int16).reshape(6, 6, 5)
-    write_series(tmp_path / "ct", volume, "1.2.3.4", tilt=0.5 if spoil == "tilted" else 0.0)
-    if spoil == "missing":
-        (tmp_path / "ct" / "1.2.3.4.3.dcm").unlink()
-    with pytest.raises(FusionError, match="^The slices of the DICOM series in ct are not stacked evenly"):
-        read_image(tmp_path / "ct")
-
-
 def gradient(dtype: str, shape: tuple[int, ...] = (6, 5, 4)) -> np.ndarray:
     return np.arange(np.prod(shape)).reshape(shape).astype(dtype)
 
@@ -163,7 +144,7 @@ UNREADABLE = {
     "cut.nrrd": (truncated, "could not be read as an image"),
     "cut.mha": (truncated, "could not be read as an image"),
     "cut.png": (truncated_picture, "could not be read as an image"),
-    "empty": (lambda path: path.mkdir(), "The folder empty holds no DICOM series"),
+    "empty": (lambda path: path.mkdir(), "^The folder empty holds no DICOM series; choose another.$"),
     "nan.nii.gz": (with_nan, "^nan.nii.gz holds 2 NaN or infinite voxels; replace them"),
     "flat.nrrd": (
         lambda path: write_array(path, np.full((3, 3, 3), 7.0)),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from volfuse.errors import FusionError
+from volfuse.imaging.dicom.finding import DICOM_SUFFIXES, begins_as_dicom
 from volfuse.imaging.formats.refusals import READABLE
 
 _MAGIC: Mapping[bytes, str] = {
@@ -25,21 +26,11 @@ _MAGIC: Mapping[bytes, str] = {
     b"RIFF": "a RIFF file, such as WebP",
     b"TRACK": "a file of tracks",
 }
-_DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
-_DICOM_MARK = slice(128, 132)
-# Old files begin with their first element, of group 0008 or 0002, without a preamble.
-_FIRST_ELEMENTS = tuple(
-    bytes([group, 0, element, 0]) for group in (2, 8) for element in (0, 1, 5, 8, 0x16, 0x18)
-)
 
 
 def is_dicom(path: Path, start: bytes) -> bool:
     """Tell whether a file is one of DICOM, from its beginning or its name."""
-    return (
-        start[_DICOM_MARK] == b"DICM"
-        or path.suffix.lower() in _DICOM_SUFFIXES
-        or start.startswith(_FIRST_ELEMENTS)
-    )
+    return begins_as_dicom(start) or path.suffix.lower() in DICOM_SUFFIXES
 
 
 def unknown(path: Path, start: bytes) -> FusionError:
