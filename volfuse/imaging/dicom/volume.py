@@ -96,7 +96,7 @@ def _read(name: str, frames: Sequence[Frame], how: Reading) -> StoredImage:
         values, padded = read_values(frames)
         notes = [f"{frames[0].name} has no position in space; it is read as a picture.", padded]
         about = replace(about, notes=tuple(filter(None, notes)))
-        return StoredImage(values, np.eye(4), 2, has_geometry=False, about=about)
+        return StoredImage(values, _LPS_TO_RAS, 2, has_geometry=False, about=about)
     stack = stacked(frames)
     trouble = stack.trouble()
     if trouble and not how.rectify:
