@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from volfuse import __version__
 from volfuse.choices import Convention
@@ -15,7 +13,8 @@ from volfuse.console import Verbose, one_sentence, out, progress_bar, show_notes
 from volfuse.errors import missing_package
 from volfuse.flags import with_option_flags
 from volfuse.fusion.options import FusionOptions
-from volfuse.models import DEFAULT_MODEL, catalogue, find
+from volfuse.models import DEFAULT_MODEL, find
+from volfuse.models.cli import app as models_command
 from volfuse.paths import check_paths
 from volfuse.registration.cli import register as register_command
 
@@ -91,17 +90,7 @@ def fuse(
 
 
 app.command("register")(register_command)
-
-
-@app.command()
-def models(verbose: Verbose = False) -> None:
-    """List the models to fuse with."""
-    with one_sentence(verbose):
-        table = Table("Model", "Version", "Images", "What it is")
-        for name, model in catalogue().items():
-            words = Text.assemble(model.description, "\n", (model.kept, "dim"))
-            table.add_row(name, model.version, str(model.num_sources or "2 or more"), words)
-        out.print(table)
+app.add_typer(models_command)
 
 
 @app.command()

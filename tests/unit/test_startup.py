@@ -25,6 +25,7 @@ def run(*arguments: str) -> tuple[subprocess.CompletedProcess[str], set[str]]:
         (["--help"], "Fuse co-registered medical images"),
         (["fuse", "--help"], "--window"),
         (["models"], "lightfusionnet"),
+        (["models", "import", "--help"], "three files for crossfuse"),
     ],
 )
 def test_what_computes_nothing_imports_nothing_that_computes(arguments: list[str], answer: str) -> None:
@@ -41,6 +42,7 @@ def test_what_computes_nothing_imports_nothing_that_computes(arguments: list[str
         (["fuse", ".", ".", "-o", "c.xyz"], "'c.xyz' names no format"),
         (["fuse", ".", ".", "-o", "c.nii", "--model", "none"], "There is no model 'none'"),
         (["register", ".", ".", "-o", "c.png"], "c.png can hold one slice"),
+        (["models", "import", "fusionmamba", "a.pth"], "a.pth does not exist"),
     ],
 )
 def test_what_a_path_or_a_name_tells_is_refused_before_they_load(arguments: list[str], sentence: str) -> None:

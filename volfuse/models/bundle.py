@@ -148,12 +148,16 @@ def bundles() -> dict[str, Bundle]:
 
     Those in the folders of ``VOLFUSE_BUNDLES`` (separated as in PATH) come first and hide ours of the same name.
     """
-    extra = filter(None, os.environ.get("VOLFUSE_BUNDLES", "").split(os.pathsep))
     found: dict[str, Bundle] = {}
-    for folder in [*map(Path, extra), shipped("monai_bundles")]:
+    for folder in [*user_folders(), shipped("monai_bundles")]:
         for metadata in sorted(folder.glob("*/configs/metadata.json")):
             root = metadata.parents[1]
             for weights_file in Bundle(root).metadata["weights"]:
                 bundle = Bundle(root, weights_file)
                 found.setdefault(bundle.name, bundle)
     return found
+
+
+def user_folders() -> list[Path]:
+    """Return the folders of bundles that the user named in ``VOLFUSE_BUNDLES``."""
+    return [Path(folder) for folder in os.environ.get("VOLFUSE_BUNDLES", "").split(os.pathsep) if folder]

@@ -8,6 +8,7 @@ from volfuse.networks.fusionmamba.blocks import (
     Block,
     DescriptiveConv,
     EfficientChannelAttention,
+    FeedForward,
     make_block,
 )
 from volfuse.networks.fusionmamba.scan2d import CrossES2D
@@ -59,6 +60,7 @@ class DynamicFusion(nn.Module):
             the authors' code.
         enhance: without it DFEM is left out.
         scan: without it CMFM is left out, and the enhanced features are added.
+        feed_forward: a feed-forward part follows, as in one revision of the authors' code.
     """
 
     def __init__(
@@ -69,16 +71,19 @@ class DynamicFusion(nn.Module):
         add_enhanced: bool,
         enhance: bool = True,
         scan: bool = True,
+        feed_forward: bool = False,
     ) -> None:
         super().__init__()
         self.enhance = FeatureEnhancement(channels) if enhance else None
         self.scan = CrossModalityMamba(channels, state_size, official_gate) if scan else None
+        self.feed_forward = FeedForward(channels) if feed_forward else None
         self.add_enhanced = add_enhanced or not scan
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         enhanced = self.enhance(first, second) if self.enhance else (first, second)
         fused = enhanced[0] + enhanced[1] if self.add_enhanced else first + second
-        return fused + self.scan(*enhanced) if self.scan else fused
+        fused = fused + self.scan(*enhanced) if self.scan else fused
+        return fused + self.feed_forward(fused) if self.feed_forward else fused
 
 
 class SumFusion(nn.Module):
@@ -92,7 +97,14 @@ class SumFusion(nn.Module):
         return self.block(first + second)
 
 
-def make_fusion(kind: Fusion, channels: int, state_size: int, block: Block, official_gate: bool) -> nn.Module:
+def make_fusion(
+    kind: Fusion,
+    channels: int,
+    state_size: int,
+    block: Block,
+    official_gate: bool,
+    feed_forward: bool = False,
+) -> nn.Module:
     """A fusion of two feature maps (B, H, W, C) into one.
 
     Raises:
@@ -109,4 +121,5 @@ def make_fusion(kind: Fusion, channels: int, state_size: int, block: Block, offi
         add_enhanced=block == "paper",
         enhance=kind != "no_dfem",
         scan=kind != "no_cmfm",
+        feed_forward=feed_forward,
     )

@@ -23,6 +23,7 @@ class FusionMamba(nn.Module):
             equations 5 and 8; ``"evss"`` or ``"transformer"`` instead of DVSS (Table 7).
         fusion: ``"dffm"`` as published; ``"dvss"`` (one block after a sum), ``"no_dfem"`` or ``"no_cmfm"``
             (Table 8).
+        fusion_feed_forward: DFFM ends with a feed-forward part, as in one revision of the authors' code.
         official_gate: the second gate of the cross-modality scan as in the authors' code, not equation 7.
         use_first_skip: the fused features of the finest scale reach the decoder. The authors' code computes
             them and drops them; ``False`` leaves them out.
@@ -42,6 +43,7 @@ class FusionMamba(nn.Module):
         drop_path: float = 0.1,
         block: Block = "official",
         fusion: Fusion = "dffm",
+        fusion_feed_forward: bool = False,
         official_gate: bool = False,
         use_first_skip: bool = True,
         residual_scale: float = 2.0,
@@ -65,7 +67,7 @@ class FusionMamba(nn.Module):
         def fuse(scale: int) -> nn.Module:
             if scale == 0 and not use_first_skip:
                 return NoFusion()
-            return make_fusion(fusion, widths[scale], state_size, block, official_gate)
+            return make_fusion(fusion, widths[scale], state_size, block, official_gate, fusion_feed_forward)
 
         scales = range(len(depths))
         self.embeds = nn.ModuleList(PatchEmbed(channels) for _ in range(self.num_sources))
