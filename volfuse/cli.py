@@ -13,6 +13,7 @@ from volfuse.console import Verbose, one_sentence, out, progress_bar, show_notes
 from volfuse.errors import missing_package
 from volfuse.flags import with_option_flags
 from volfuse.fusion.options import FusionOptions
+from volfuse.info.cli import info as info_command
 from volfuse.models import DEFAULT_MODEL, find
 from volfuse.models.cli import app as models_command
 from volfuse.paths import check_paths
@@ -90,6 +91,7 @@ def fuse(
 
 
 app.command("register")(register_command)
+app.command("info")(info_command)
 app.add_typer(models_command)
 
 

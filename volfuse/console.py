@@ -11,7 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from volfuse.errors import TOO_LITTLE_MEMORY, FusionError
 
-_BAD_INPUT = 2
+BAD_INPUT = 2
+"""The exit code."""
 
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show the log.")]
 
@@ -51,7 +52,7 @@ def one_sentence(verbose: bool) -> Iterator[None]:
     except FusionError as error:
         logging.getLogger("volfuse").info("Details:", exc_info=error)
         err.print(f"Error: {error}", soft_wrap=True, highlight=False, markup=False)
-        raise typer.Exit(_BAD_INPUT) from error
+        raise typer.Exit(BAD_INPUT) from error
     except MemoryError as error:
         err.print(f"Error: {TOO_LITTLE_MEMORY}")
-        raise typer.Exit(_BAD_INPUT) from error
+        raise typer.Exit(BAD_INPUT) from error

@@ -68,17 +68,8 @@ class MatchReferenced(MapTransform):
 
     def _match(self, source: MetaTensor, reference: MetaTensor) -> MetaTensor:
         relation = relate(source, reference)
-        if relation.placed < 2 and not relation.same_size:
-            raise FusionError(
-                f"{relation.source} and {relation.reference} have different sizes and at least one of "
-                "them has no position in space; give images of one size, or files with geometry."
-            )
-        # A thin source can slip between the samples of a large reference, and the other way round.
-        if relation.covered == relation.inside == 0:
-            raise FusionError(
-                f"{relation.source} and {relation.reference} do not overlap in space; "
-                "they need to be registered first."
-            )
+        if relation.refusal:
+            raise FusionError(relation.refusal)
         matched = source if relation.same_grid else cast(MetaTensor, self.resample(source, reference))
         # What is resampled has the metadata of the reference.
         return with_notes(matched, About.from_meta(source.meta), relation.notes)

@@ -39,8 +39,23 @@ class Relation:
     same_frame: bool | None
 
     @property
+    def refusal(self) -> str:
+        """Why the two cannot be fused, in one sentence; empty if they can."""
+        if self.placed < 2 and not self.same_size:
+            return (
+                f"{self.source} and {self.reference} have different sizes and at least one of them has no position in "
+                "space; give images of one size, or files with geometry."
+            )
+        # A thin source can slip between the samples of a large reference, and the other way round.
+        if self.covered == self.inside == 0:
+            return f"{self.source} and {self.reference} do not overlap in space; they need to be registered first."
+        return ""
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What to tell the user: resampling, little overlap, another frame of reference; a sentence each."""
+        if self.refusal:
+            return ()
         notes = []
         if self.placed == 1:
             notes.append(

@@ -1,0 +1,37 @@
+"""The command ``volfuse info``. What computes loads only when it runs."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from volfuse.console import BAD_INPUT, Verbose, err, one_sentence, out
+
+
+def info(
+    paths: Annotated[list[Path], typer.Argument(help="Images or DICOM folders; two are compared.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show what would be read, and whether two images lie on each other. Nothing is written."""
+    with one_sentence(verbose):
+        from volfuse.info.report import look_at
+        from volfuse.info.tables import image_table, relation_table
+
+        report = look_at(paths)
+        if as_json:
+            out.print_json(json.dumps(report.to_json()))
+        else:
+            if any(entry.summary for entry in report.images):
+                out.print(image_table(report.images))
+            if report.pair:
+                out.print(relation_table(report.pair.relation))
+                out.print(report.pair.verdict.sentence, soft_wrap=True, highlight=False, markup=False)
+            for note in report.notes:
+                out.print(f"Note: {note}", soft_wrap=True, highlight=False, markup=False)
+        errors = [entry.error for entry in report.images if entry.error]
+        for error in errors:
+            err.print(f"Error: {error}", soft_wrap=True, highlight=False, markup=False)
+        if errors:
+            raise typer.Exit(BAD_INPUT)
