@@ -36,7 +36,7 @@ class Look:
 
 def look(reference: sitk.Image, second: sitk.Image) -> Look | None:
     """Look at two volumes, values 0..1, of at least 8 voxels a side; ``None`` where too little of them overlaps."""
-    reference, second = coarse(reference), coarse(second)
+    reference, second = coarse(reference, second)
     still = sitk.Transform(3, sitk.sitkIdentity)
     moved = _rigid(reference, second, still)
     mirrored = _mirrored(reference, second, moved) if moved else None
@@ -65,7 +65,7 @@ def mirror_ratio(reference: sitk.Image, second: sitk.Image, linear: sitk.Transfo
     Returns:
         ``None`` where too little of the two overlaps to tell.
     """
-    reference, second = coarse(reference), coarse(second)
+    reference, second = coarse(reference, second)
     refined = _rigid(reference, second, linear)
     mirrored = _mirrored(reference, second, refined) if refined else None
     if refined is None or mirrored is None:
@@ -74,12 +74,12 @@ def mirror_ratio(reference: sitk.Image, second: sitk.Image, linear: sitk.Transfo
     return as_mirrored / as_it_is if as_it_is and as_mirrored is not None else None
 
 
-def coarse(image: sitk.Image) -> sitk.Image:
-    """Return a volume in about 60 voxels along its longest side, each the mean of those it stands for."""
-    lengths = [size * spacing for size, spacing in zip(image.GetSize(), image.GetSpacing(), strict=True)]
+def coarse(reference: sitk.Image, second: sitk.Image) -> tuple[sitk.Image, sitk.Image]:
+    """Return both with voxels that go 60 times along the longest side of the reference, means of those they cover."""
+    lengths = [size * own for size, own in zip(reference.GetSize(), reference.GetSpacing(), strict=True)]
     spacing = max(lengths) / _SIDE
-    shrunk: sitk.Image = sitk.BinShrink(image, [max(1, round(spacing / own)) for own in image.GetSpacing()])
-    return shrunk
+    factors = [[max(1, round(spacing / own)) for own in image.GetSpacing()] for image in (reference, second)]
+    return sitk.BinShrink(reference, factors[0]), sitk.BinShrink(second, factors[1])
 
 
 def _rigid(
@@ -144,3 +144,11 @@ def _center_of_mass(image: sitk.Image) -> tuple[float, ...]:
     index = [float((np.arange(len(each)) * each).sum() / max(each.sum(), 1e-9)) for each in weights]
     center: tuple[float, ...] = image.TransformContinuousIndexToPhysicalPoint(index)
     return center
+
+
+def mirror_note(second: str, reference: str) -> str:
+    """Return what to say of a volume whose :func:`mirror_ratio` is :data:`AS_GOOD` or more."""
+    return (
+        f"{second} fits {reference} as well or better when its left and right are exchanged; "
+        "one of the two may be mirrored: check the sides."
+    )

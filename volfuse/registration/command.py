@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from volfuse.console import err, out, progress_bar
+from volfuse.console import err, out, progress_bar, show_notes
 from volfuse.errors import FusionError
 from volfuse.imaging import Source, write_image
 from volfuse.registration.gate import BENDING_LIMIT
@@ -34,6 +34,7 @@ def register_files(
             f"Mutual information that bending would add: {done.bending:.1%} "
             f"(above {BENDING_LIMIT:.0%} is suspicious)"
         )
+    show_notes(done.notes)
     # The person who marked the landmarks knows better than the gate.
     pass_gate(done, second.name, reference.name, only_warn=landmarks is not None)
     out.print(f"Registered volume: {write_image(done.image, output)}", soft_wrap=True, highlight=False)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
+from volfuse.registration.coarse import coarse
 from volfuse.registration.similarity import Similarity, similarity_after
 from volfuse.registration.stages import Linear, align
 
@@ -19,7 +20,6 @@ BENDING_LIMIT = 0.1  # what bending may add to the mutual information, as a shar
 BENT_LIMIT = 0.2  # the same for a patient whose shape changed, for whom the deformable stage was asked for
 MOST_STRETCH = 1.25  # or its inverse: a patient keeps its size
 _LOSS_LIMIT = 0.1  # of the mutual information; interpolation alone costs some
-_COARSE = 60  # voxels along the longest side are enough to bend a head
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,7 @@ def bending_gain(reference: sitk.Image, second: sitk.Image, linear: Linear) -> f
     Raises:
         FusionError: see :func:`~volfuse.registration.stages.align`.
     """
-    extent = max(
-        size * spacing for size, spacing in zip(reference.GetSize(), reference.GetSpacing(), strict=True)
-    )
-    reference, second = _coarse(reference, extent / _COARSE), _coarse(second, extent / _COARSE)
+    reference, second = coarse(reference, second)
     bent = align(reference, second, ["syn"], start=linear)
     shared = [similarity_after(reference, second, transform).nmi - 1 for transform in (linear, bent)]
     return shared[1] / max(shared[0], 1e-6) - 1
@@ -89,8 +86,3 @@ def doubt_of_landmarks(before: Similarity, after: Similarity) -> Doubt | None:
         reason = f"their mutual information fell (NMI {before.nmi:.2f} before, {after.nmi:.2f} now)"
         return Doubt(reason, "check that the landmarks mark the same places", is_serious=False)
     return None
-
-
-def _coarse(image: sitk.Image, spacing: float) -> sitk.Image:
-    coarse: sitk.Image = sitk.BinShrink(image, [max(1, round(spacing / own)) for own in image.GetSpacing()])
-    return coarse

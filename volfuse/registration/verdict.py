@@ -6,7 +6,7 @@ from monai.data import MetaTensor
 
 from volfuse.errors import FusionError
 from volfuse.imaging.files import source_name
-from volfuse.registration.coarse import AS_GOOD, Look, look
+from volfuse.registration.coarse import AS_GOOD, Look, look, mirror_note
 from volfuse.registration.volumes import luminance
 
 NEAR, FAR = 3.0, 7.0
@@ -54,14 +54,6 @@ def registered(reference: MetaTensor, second: MetaTensor) -> Verdict:
     if is_mirrored:
         sentence += f" {mirror_note(*names)}"
     return Verdict(says, is_mirrored, round(seen.distance, 1), sentence)
-
-
-def mirror_note(second: str, reference: str) -> str:
-    """Return what to say of a volume that fits as well or better with left and right exchanged."""
-    return (
-        f"{second} fits {reference} as well or better when its left and right are exchanged; "
-        "one of the two may be mirrored: check the sides."
-    )
 
 
 def _is_registered(seen: Look) -> bool | None:

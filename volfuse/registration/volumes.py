@@ -13,9 +13,11 @@ from volfuse.errors import FusionError
 from volfuse.imaging.color import rgb_to_ycbcr
 from volfuse.imaging.files import source_name
 from volfuse.imaging.formats.itk import to_itk
+from volfuse.imaging.notes import notes_of, with_notes
 from volfuse.imaging.sources import Source, as_image
 from volfuse.imaging.stored import About, StoredImage
 from volfuse.imaging.windows import ROBUST
+from volfuse.registration.coarse import AS_GOOD, mirror_note, mirror_ratio
 from volfuse.registration.gate import Doubt, bending_gain, doubt_of_landmarks, doubt_of_stages
 from volfuse.registration.points import landmark_error, paired_points, rigid_from_points
 from volfuse.registration.similarity import Similarity, similarity_after
@@ -36,6 +38,7 @@ class Registration:
             :func:`~volfuse.registration.gate.bending_gain`; ``None`` if landmarks alone were used.
         doubt: why the volumes may not fit; ``None`` if nothing is suspicious.
         landmark_error: root mean square distance left between landmarks, mm; ``None`` without landmarks.
+        notes: what was guessed, converted or left out, and whether one of the two may be mirrored; a sentence each.
     """
 
     image: MetaTensor
@@ -45,6 +48,7 @@ class Registration:
     bending: float | None
     doubt: Doubt | None
     landmark_error: float | None
+    notes: tuple[str, ...] = ()
 
 
 def register(
@@ -82,12 +86,17 @@ def register(
         linear = linear_part(transform)
         bending = bending_gain(*greys, linear)
         doubt = doubt_of_stages(stages, linear, bending)
+        ratio = mirror_ratio(*greys, linear)
     else:
         transform = start
         after = similarity_after(*greys, transform)
-        bending, doubt = None, doubt_of_landmarks(before, after)
+        bending, ratio, doubt = None, None, doubt_of_landmarks(before, after)
     moved = resample(second_volume, reference_volume, transform)
-    return Registration(moved, transform, before, after, bending, doubt, left)
+    if ratio is not None and ratio >= AS_GOOD:
+        sides = mirror_note(source_name(second_volume), source_name(reference_volume))
+        moved = with_notes(moved, About.from_meta(moved.meta), [sides])
+    notes = notes_of([reference_volume, moved])
+    return Registration(moved, transform, before, after, bending, doubt, left, notes)
 
 
 def luminance(volume: MetaTensor) -> sitk.Image:
