@@ -1,6 +1,7 @@
 """Do two volumes look registered where their files place them? Said with what it rests on, or not said."""
 
 from dataclasses import dataclass
+from typing import cast
 
 from monai.data import MetaTensor
 
@@ -10,9 +11,9 @@ from volfuse.registration.coarse import AS_GOOD, Look, look, mirror_note
 from volfuse.registration.volumes import luminance
 
 NEAR, FAR = 3.0, 7.0
-"""What a coarse registration moves a registered pair by at most, and one that is not at least, mm."""
-MORE = 0.15
-"""What it adds at least, as a share, to what a pair shares that is not registered."""
+"""What a coarse registration moves volumes by at most that are registered, and at least if they are not, mm."""
+MORE = 0.25
+"""What it adds at least, as a share, to what volumes share that are not registered. Where it adds nothing, they are."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def registered(reference: MetaTensor, second: MetaTensor) -> Verdict:
     """Look at two images (C, X, Y, Z) with the metadata of ``read_image``, and say whether they look registered."""
     unclear = "Whether they are registered cannot be told"
     try:
-        seen = look(luminance(reference), luminance(second))
+        seen = look(*(luminance(cast(MetaTensor, image.float())) for image in (reference, second)))
     except FusionError as error:
         return Verdict(None, None, None, f"{unclear}: {error}")
     if seen is None:
@@ -46,7 +47,7 @@ def registered(reference: MetaTensor, second: MetaTensor) -> Verdict:
     adds = f"and adds {max(seen.gain, 0):.0%} to what they share"
     says = _is_registered(seen)
     sentence = {
-        True: f"They look registered: {moves}.",
+        True: f"They look registered: {moves} {adds}.",
         False: f"They do not look registered: {moves} {adds}; register them first.",
         None: f"{unclear}: {moves} {adds}; look at both.",
     }[says]
@@ -57,6 +58,6 @@ def registered(reference: MetaTensor, second: MetaTensor) -> Verdict:
 
 
 def _is_registered(seen: Look) -> bool | None:
-    if seen.distance <= NEAR:
+    if seen.distance <= NEAR or seen.gain <= 0:
         return True
     return False if seen.distance >= FAR and seen.gain >= MORE else None

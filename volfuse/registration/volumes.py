@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import SimpleITK as sitk
@@ -71,7 +72,9 @@ def register(
         FusionError: one sentence on what is wrong with the input and what to do.
     """
     stages = check_stages(stages or (() if landmarks else DEFAULT_STAGES))
-    reference_volume, second_volume = as_image(reference, 1).float(), as_image(second, 2).float()
+    # torch's annotations forget that a converted MetaTensor is one.
+    reference_volume = cast(MetaTensor, as_image(reference, 1).float())
+    second_volume = cast(MetaTensor, as_image(second, 2).float())
     greys = luminance(reference_volume), luminance(second_volume)
     start, left = None, None
     if landmarks:
