@@ -18,7 +18,11 @@ from volfuse.models.packing import validate
 
 SCHEMA = json.loads((REPOSITORY / "tests" / "bundles" / "metadata.schema.json").read_text())
 # Nobody here knows the authors' seeds and commits.
-SCHEMA["properties"]["weights"]["additionalProperties"]["required"] = ["sha256", "trained_on", "imported_from"]
+SCHEMA["properties"]["weights"]["additionalProperties"]["required"] = [
+    "sha256",
+    "trained_on",
+    "imported_from",
+]
 
 
 def run(*arguments: object) -> Result:
