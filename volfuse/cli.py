@@ -78,12 +78,12 @@ def fuse(
         find(model)
         chosen = FusionOptions(**options)
 
-        from volfuse.fusion.pipeline import FusionPipeline
+        from volfuse.fusion.pipeline import FusionPipeline, readings
         from volfuse.imaging.files import write_image
         from volfuse.registration.command import registered
 
         pipeline = FusionPipeline(model, device)
-        images = registered(sources) if register else sources
+        images = registered(sources, readings(chosen, len(sources))) if register else sources
         with progress_bar() as progress:
             fused = pipeline.fuse_case(images, chosen, progress)
         show_notes(fused.notes)

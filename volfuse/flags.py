@@ -33,7 +33,7 @@ def with_option_flags(command: Callable[..., None]) -> Callable[..., None]:
 
 def _flag(option: Option) -> Parameter:
     if option.per_source:
-        name = f"--{option.name.removesuffix('s')}"
+        name = f"--{option.per_source.singular}"
         annotation: Any = Annotated[list[str], typer.Option(name, help=option.words)]
         default: Any = list(option.default)
     else:

@@ -23,11 +23,13 @@ class PerSource:
     """What the entries of an option are that has one value for each source.
 
     Attributes:
+        singular: what one entry is called, and the flag that gives it.
         text: a regular expression for entries that are text, the only ones besides ``None`` that strangers may send.
         is_valid: tells whether something else than text is an entry too.
         expected: says in the plural what entries may be.
     """
 
+    singular: str
     text: str
     is_valid: Callable[[Any], bool]
     expected: str
@@ -118,14 +120,22 @@ def _is_grey_or_table(value: Any) -> bool:
 
 
 _WINDOWS = PerSource(
+    "window",
     r".{1,40}",
     lambda value: _are_numbers(value, 2),
     "window names and (low, high) pairs",
 )
 _COLORMAPS = PerSource(
+    "colormap",
     r"[A-Za-z0-9_]{1,40}",
     _is_grey_or_table,
     "colour map names, tables of 256 RGB rows and None",
+)
+_SERIES = PerSource(
+    "series",
+    r"[A-Za-z0-9.]{1,64}",
+    lambda value: False,
+    "numbers of series in their list, UIDs and 'auto'",
 )
 
 
@@ -137,7 +147,7 @@ class FusionOptions:
 
     Attributes:
         windows: one intensity window for all sources or one each, as text (``"auto"``, ``"ct-brain"``, ``"W80/L40"``,
-            ``"p1:p99"``) or (low, high) in source values.
+            ``"p1:p99"``, ``"suv:0-10"``) or (low, high) in source values.
         colormaps: nothing, or one entry for the last source, or one each: a matplotlib name, a table of 256 RGB rows
             (0..1, or integers 0..255), ``None`` or ``"none"`` for grey.
         color: how the colour of a source comes back: ``"gamut"`` keeps its hue, and lets chroma and a little luminance
@@ -147,6 +157,10 @@ class FusionOptions:
         batch_size: slices at a time; 0 chooses by device.
         mixed_precision: let a trained network compute in bfloat16 on a GPU; classical rules never do.
         contributions: also return what each source adds; see ``volfuse.fusion.pipeline.FusedCase``.
+        series: which DICOM series of a folder, once for all sources or once each: its number in the list that the error
+            gives, or its UID; ``"auto"`` is the only one there is.
+        rectify: resample DICOM slices that are sheared or unevenly spaced onto a regular grid.
+        skip_damaged: leave out DICOM files that cannot be read, instead of refusing their series.
 
     Raises:
         FusionError: if a value has the wrong type or lies outside its bounds. Whether there are such windows and
@@ -157,7 +171,7 @@ class FusionOptions:
         ("auto",),
         "Intensity windows",
         "Intensity window, once for all images or once for each: auto, ct-brain, ct-bone, ct-soft-tissue, mr, pet, "
-        "W80/L40, -160:240, p1:p99.",
+        "W80/L40, -160:240, p1:p99, suv:0-10.",
         front_ends=("command", "server"),
         per_source=_WINDOWS,
     )
@@ -196,6 +210,28 @@ class FusionOptions:
         "Also makes a volume for each source that shows how much of the fused brightness comes from it. "
         "They add up to the fused volume.",
         front_ends=("panel",),
+    )
+
+    series: str | Sequence[str] = option(
+        ("auto",),
+        "DICOM series",
+        "Which DICOM series of a folder, once for all images or once for each: its number in the list that the error "
+        "gives where there are several, or its UID.",
+        front_ends=("command",),
+        per_source=_SERIES,
+    )
+    rectify: bool = option(
+        False,
+        "Rectify",
+        "Resample DICOM slices that are sheared (gantry tilt) or unevenly spaced onto a regular grid, instead of "
+        "refusing them.",
+        front_ends=("command",),
+    )
+    skip_damaged: bool = option(
+        False,
+        "Skip damaged files",
+        "Leave out DICOM files that cannot be read, instead of refusing their series.",
+        front_ends=("command",),
     )
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ from volfuse.fusion.contributions import WithContributions
 from volfuse.fusion.options import FusionOptions, listed
 from volfuse.fusion.steps import Steps, notes_of_case, on_grid_of_reference, plain_errors
 from volfuse.imaging import Source, Window, color_table
+from volfuse.imaging.stored import Reading
 from volfuse.models import DEFAULT_MODEL, Model, find
 
 _GREY = "none"
@@ -167,7 +168,8 @@ def choose_device(name: str) -> torch.device:
 
 def _config_values(options: FusionOptions, num_sources: int) -> dict[str, Any]:
     """Return the options that a configuration knows by name, as objects: no text of a user but checked choices."""
-    values = {each.name: getattr(options, each.name) for each in listed() if each.name != "contributions"}
+    elsewhere = ("contributions", "series", "rectify", "skip_damaged")
+    values = {each.name: getattr(options, each.name) for each in listed() if each.name not in elsewhere}
     windows, colormaps = list(options.windows), list(options.colormaps)
     if len(windows) == 1:
         windows *= num_sources
@@ -178,7 +180,24 @@ def _config_values(options: FusionOptions, num_sources: int) -> dict[str, Any]:
         "colormaps": [
             None if colormap in (None, _GREY) else color_table(colormap).numpy() for colormap in colormaps
         ],
+        "readings": readings(options, num_sources),
     }
+
+
+def readings(options: FusionOptions, num_sources: int) -> list[Reading]:
+    """Return how each source is read where its file leaves a choice.
+
+    Raises:
+        FusionError: if there are series for another number of sources.
+    """
+    series = list(options.series)
+    if len(series) == 1:
+        series *= num_sources
+    if len(series) != num_sources:
+        raise FusionError(f"{num_sources} sources need one series or one each, not {len(series)}.")
+    return [
+        Reading(None if each == "auto" else each, options.rectify, options.skip_damaged) for each in series
+    ]
 
 
 @contextmanager

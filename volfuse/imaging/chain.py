@@ -15,6 +15,7 @@ from volfuse.imaging.files import SaveFusedd
 from volfuse.imaging.grid import MatchReferenced, OrientSlicesd, RestoreGridd
 from volfuse.imaging.luminance import RestoreColord, SplitLuminanced
 from volfuse.imaging.sources import LoadSourcesd
+from volfuse.imaging.stored import Reading
 from volfuse.imaging.windows import ApplyWindowsd, Windows
 
 
@@ -23,6 +24,7 @@ def preprocessing(
     plane: Plane = "axial",
     windows: Windows = "auto",
     colormaps: Sequence[Colormap | np.ndarray | None] | None = None,
+    readings: Sequence[Reading] | None = None,
 ) -> Compose:
     """Return the way from files to what a network sees.
 
@@ -31,6 +33,7 @@ def preprocessing(
         plane: the slices, see :class:`OrientSlicesd`.
         windows: see :class:`ApplyWindowsd`.
         colormaps: see :class:`SplitLuminanced`.
+        readings: see :class:`LoadSourcesd`.
 
     Returns:
         A transform of ``{key: file}``, or what else ``as_image`` takes, into ``image`` (N, H, W, D), luminance 0..1,
@@ -41,7 +44,7 @@ def preprocessing(
     """
     return Compose(
         [
-            LoadSourcesd(sources),
+            LoadSourcesd(sources, readings),
             OrientSlicesd(sources, plane),
             ApplyWindowsd(sources, windows),
             MatchReferenced(sources),

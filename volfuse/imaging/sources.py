@@ -1,12 +1,13 @@
 """Whatever holds an image, as :func:`~volfuse.imaging.files.read_image` returns it: files, and objects in memory."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 import torch
+from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
 from nibabel.spatialimages import SpatialImage
@@ -63,11 +64,20 @@ def as_image(source: Source, number: int = 1, reading: Reading | None = None) ->
 
 
 class LoadSourcesd(MapTransform):
-    """Replace what is under each key by the image :func:`as_image` makes of it."""
+    """Replace what is under each key by the image :func:`as_image` makes of it.
+
+    Args:
+        keys: the sources.
+        readings: how each is read where its file leaves a choice.
+    """
+
+    def __init__(self, keys: KeysCollection, readings: Sequence[Reading] | None = None) -> None:
+        super().__init__(keys)
+        self.readings = readings or [Reading()] * len(self.keys)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        images = {key: as_image(data[key], number) for number, key in enumerate(self.key_iterator(data), 1)}
-        return dict(data) | images
+        each = enumerate(zip(self.keys, self.readings, strict=True), 1)
+        return dict(data) | {key: as_image(data[key], number, reading) for number, (key, reading) in each}
 
 
 def _from_tensor(source: MetaTensor, number: int) -> MetaTensor:

@@ -35,6 +35,7 @@ class About:
         suv: what a value is multiplied by to become a standardized uptake value (body weight, g/ml); ``None`` if
             that cannot be told.
         suv_reason: why not, as the end of a sentence.
+        is_inverted: whether high values are shown dark, as in many radiographs (MONOCHROME1 of DICOM).
         notes: whatever was guessed, converted or left out; each a sentence for the user.
     """
 
@@ -45,6 +46,7 @@ class About:
     frame_of_reference: str = ""
     suv: float | None = None
     suv_reason: str = ""
+    is_inverted: bool = False
     notes: tuple[str, ...] = ()
 
     def to_meta(self) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Intensity windows: which values of a source become black and which white.
 
 A window is written as a user would say it: a preset (``ct-brain``), width and level (``W80/L40``), or two
-limits (``-160:240``, ``0:p99.9``) of which each is a value or, with a ``p``, a percentile of the source. Programs can
-also give a pair of source values.
+limits (``-160:240``, ``0:p99.9``) of which each is a value or, with a ``p``, a percentile of the source, or for PET as
+standardized uptake values (``suv:0-10``). Programs can also give a pair of source values.
 """
 
 import re
@@ -24,6 +24,7 @@ from volfuse.imaging.stored import About
 
 _NUMBER = r"[-+]?\d+(?:\.\d+)?"
 _LIMITS = re.compile(rf"(p?)({_NUMBER}):(p?)({_NUMBER})", re.IGNORECASE)
+_UPTAKE = re.compile(r"suv:(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)", re.IGNORECASE)
 _WIDTH_LEVEL = re.compile(rf"W({_NUMBER})/?L({_NUMBER})", re.IGNORECASE)
 
 # What a window may hide before the user is told: air lies below most windows, little lies above a good one.
@@ -41,10 +42,11 @@ class Limit:
 
 @dataclass(frozen=True)
 class Window:
-    """Source values from ``low`` to ``high`` become 0..1."""
+    """Source values from ``low`` to ``high`` become 0..1; with ``is_suv`` they are uptake values in g/ml."""
 
     low: Limit
     high: Limit
+    is_suv: bool = False
 
     @classmethod
     def from_level(cls, width: float, level: float) -> "Window":
@@ -76,10 +78,12 @@ class Window:
             window = cls.from_level(float(match[1]), float(match[2]))
         elif match := _LIMITS.fullmatch(text):
             window = cls(Limit(float(match[2]), bool(match[1])), Limit(float(match[4]), bool(match[3])))
+        elif match := _UPTAKE.fullmatch(text):
+            window = cls(Limit(float(match[1])), Limit(float(match[2])), is_suv=True)
         else:
             raise FusionError(
                 f"'{text}' is no intensity window; use one of {', '.join(PRESETS)}, or W80/L40, "
-                "or LOW:HIGH with p for percentiles, such as p1:p99."
+                "or LOW:HIGH with p for percentiles, such as p1:p99, or suv:0-10 for PET."
             )
         percentiles = [limit.value for limit in (window.low, window.high) if limit.is_percentile]
         comparable = window.low.is_percentile == window.high.is_percentile
@@ -108,7 +112,7 @@ Windows = str | Window | Sequence[WindowChoice | Window | None]
 
 
 class ApplyWindowsd(MapTransform):
-    """Scale each source so that its window becomes 0..1.
+    """Scale each source so that its window becomes 0..1, or 1..0 where a file says that high values are dark.
 
     Values outside the window are kept outside 0..1: resampling comes next, and interpolating before
     clipping is what a viewer does. ``"auto"`` is 0..255 for 8-bit sources, otherwise the 0.1 and 99.9
@@ -136,21 +140,31 @@ class ApplyWindowsd(MapTransform):
         for key, chosen in zip(self.keys, self.windows, strict=True):
             source: MetaTensor = result[key]
             low, high = limits(source, chosen)
-            notes = notes_on_window(source, chosen, low, high)
-            scaled = cast(MetaTensor, (source - low) / (high - low))
-            result[key] = with_notes(scaled, About.from_meta(source.meta), notes)
+            notes, about = notes_on_window(source, chosen, low, high), About.from_meta(source.meta)
+            black, white = (high, low) if about.is_inverted else (low, high)
+            scaled = cast(MetaTensor, (source - black) / (white - black))
+            result[key] = with_notes(scaled, about, notes)
         return result
 
 
 def limits(source: MetaTensor, chosen: Window | None) -> tuple[float, float]:
-    """Return which values of a source (C, ...) become black and white in a window; ``None`` is ``"auto"``.
+    """Return the lowest and highest value of a source (C, ...) in a window; ``None`` is ``"auto"``.
 
     Raises:
-        FusionError: if there is nothing between them.
+        FusionError: if there is nothing between them, or they are uptake values and the source cannot tell these.
     """
     window = EIGHT_BIT if source.shape[0] == 3 else chosen
     window = window or (EIGHT_BIT if source.meta["stored_dtype"] == "uint8" else ROBUST)
     low, high = window.resolve(source.as_tensor().numpy())
+    if window.is_suv:
+        about = About.from_meta(source.meta)
+        if about.suv is None:
+            reason = about.suv_reason or "its file does not say how"
+            raise FusionError(
+                f"{source_name(source)} cannot be shown in standardized uptake values, because {reason}; "
+                "choose a window in its own values, such as 0:p99.9."
+            )
+        low, high = low / about.suv, high / about.suv
     if high <= low:
         raise FusionError(
             f"{source_name(source)} has no contrast between the limits of its window "
@@ -171,9 +185,10 @@ def notes_on_window(source: MetaTensor, chosen: Window | None, low: float, high:
     step = max(1, round((source.numel() / _SAMPLES) ** (1 / 3)))
     sample = source.as_tensor()[:, ::step, ::step, ::step]
     notes = []
+    bright, dark = ("black", "white") if About.from_meta(source.meta).is_inverted else ("white", "black")
     for hidden, most, side, shown in (
-        (sample > high, _MOST_WHITE, "above", "white"),
-        (sample < low, _MOST_BLACK, "below", "black"),
+        (sample > high, _MOST_WHITE, "above", bright),
+        (sample < low, _MOST_BLACK, "below", dark),
     ):
         share = float(hidden.double().mean())
         if share > most:

@@ -7,7 +7,8 @@ from rich.table import Table
 
 from volfuse.console import err, out, progress_bar, show_notes
 from volfuse.errors import FusionError
-from volfuse.imaging import Source, write_image
+from volfuse.imaging import Source, as_image, write_image
+from volfuse.imaging.stored import Reading
 from volfuse.registration.gate import BENDING_LIMIT
 from volfuse.registration.volumes import Registration, register
 
@@ -40,16 +41,18 @@ def register_files(
     out.print(f"Registered volume: {write_image(done.image, output)}", soft_wrap=True, highlight=False)
 
 
-def registered(sources: Sequence[Path]) -> list[Source]:
-    """Return the first source and the others on its grid.
+def registered(sources: Sequence[Path], readings: Sequence[Reading]) -> list[Source]:
+    """Return the first source and the others on its grid, each read as its reading says.
 
     Raises:
         FusionError: as :func:`register_files`.
     """
-    images: list[Source] = [sources[0]]
-    for source in sources[1:]:
+    reference = as_image(sources[0], 1, readings[0])
+    images: list[Source] = [reference]
+    for number, source in enumerate(sources[1:], 2):
+        second = as_image(source, number, readings[number - 1])
         with progress_bar(f"Registering {source.name}", "stages") as progress:
-            done = register(sources[0], source, progress=progress)
+            done = register(reference, second, progress=progress)
         pass_gate(done, source.name, sources[0].name)
         images.append(done.image)
     return images

@@ -111,7 +111,7 @@ def contents_of(path: Path) -> Contents:
 
 
 def choose(contents: Contents, wanted: str | None) -> Volume:
-    """Return the only volume, or the one that a number or UID names.
+    """Return the only volume, whatever number is wanted, or the one that a number or UID names.
 
     Raises:
         FusionError: if there is none, none such, or a choice to make; it lists what there is.
@@ -120,7 +120,8 @@ def choose(contents: Contents, wanted: str | None) -> Volume:
     if not summaries:
         raise _nothing(contents)
     chosen = summaries
-    if wanted is not None:
+    is_only_one = len(summaries) == 1 and wanted is not None and wanted.isdigit()  # nothing to choose from
+    if wanted is not None and not is_only_one:
         chosen = [each for each in summaries if wanted in (str(each.number), each.uid)]
         if not chosen:
             raise FusionError(

@@ -91,7 +91,7 @@ def _read(name: str, frames: Sequence[Frame], how: Reading) -> StoredImage:
     first = frames[0].instance
     notes: list[str] = []
     about = About("DICOM", first.modality, first.description, first.units, first.frame_of_reference)
-    about = _with_suv(about, frames)
+    about = replace(_with_suv(about, frames), is_inverted=first.pixels.photometric == "MONOCHROME1")
     if not frames[0].plane.is_placed:
         values, padded = read_values(frames)
         notes = [f"{frames[0].name} has no position in space; it is read as a picture.", padded]
