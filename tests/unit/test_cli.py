@@ -90,7 +90,7 @@ BAD_INPUT: dict[str, tuple[Callable[[Path], Path], str, list[str], str]] = {
     "damaged file": (
         lambda f: Path(write_text(f / "bad.nii.gz")), "out.nii.gz", [], "bad.nii.gz could not be read as an image"
     ),
-    "empty folder": (lambda f: f, "out.nii.gz", [], "holds no DICOM series; give a folder with exactly one."),
+    "empty folder": (lambda f: f, "out.nii.gz", [], "holds no DICOM series; choose another."),
     "unknown output": (far_away, "out.docx", [], "'out.docx' names no format to write"),
     "missing folder": (far_away, "no/out.nii", [], "does not exist; create it or choose another output."),
     "output is a source": (far_away, "mr.nii.gz", [], "mr.nii.gz is one of the sources"),
