@@ -19,7 +19,8 @@ def check_content(name: str, stored: StoredImage) -> None:
         raise FusionError(f"{name} holds no voxels; choose another image.")
     if np.iscomplexobj(voxels):
         raise FusionError(f"{name} holds complex numbers; save their magnitude as an image first.")
-    if not np.isfinite(stored.affine).all() or abs(np.linalg.det(stored.affine)) < 1e-9:
+    spacing = np.linalg.norm(stored.affine[:3, :3], axis=0)
+    if not np.isfinite(stored.affine).all() or abs(np.linalg.det(stored.affine)) <= 1e-9 * spacing.prod():
         raise FusionError(
             f"{name} has no valid position in space (its affine is singular); repair its header."
         )

@@ -1,6 +1,7 @@
 """Images in and out, with what makes an image unfit for fusion said in one sentence."""
 
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from monai.transforms import MapTransform
 from volfuse.errors import FusionError
 from volfuse.imaging.content import check_content, without_alpha
 from volfuse.imaging.formats import load, save
+from volfuse.imaging.precision import precision_lost
 from volfuse.imaging.stored import NiftiForms, Reading, StoredImage
 from volfuse.paths import PICTURE_SUFFIXES, output_suffix
 from volfuse.storage import write_whole
@@ -58,6 +60,7 @@ def from_stored(stored: StoredImage, name: str, stored_dtype: str | None = None)
     """
     short = Path(name).name
     check_content(short, stored)
+    notes = (*stored.about.notes, *precision_lost(short, stored.voxels))
     voxels = stored.voxels if stored.voxels.ndim == 4 else stored.voxels[..., None]
     channels = np.moveaxis(without_alpha(short, voxels), -1, 0)
     kept = channels.dtype.newbyteorder("=") if channels.dtype.name in _KEPT else np.float32
@@ -69,7 +72,7 @@ def from_stored(stored: StoredImage, name: str, stored_dtype: str | None = None)
         "stored_dtype": stored_dtype or str(stored.voxels.dtype),
         "dimension": stored.dimension,
         "has_geometry": stored.has_geometry,
-        "about": stored.about.to_meta(),
+        "about": replace(stored.about, notes=notes).to_meta(),
     }
     if stored.forms is not None:
         meta["nifti_forms"] = stored.forms.to_meta()

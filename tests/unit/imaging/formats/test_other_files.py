@@ -139,7 +139,7 @@ OTHERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "mr.vti": (lambda path: path.write_text('<?xml version="1.0"?><VTKFile/>'), "an XML file"),
     "mr.nrrd.gz": (
         lambda path: path.write_bytes(gzip.compress(b"NRRD0004\n" + SECRET)),
-        "compressed by gzip and of no format that is read so",
+        "compressed by gzip, and damaged or of no format that is read so",
     ),
 }
 
