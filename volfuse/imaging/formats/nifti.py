@@ -24,6 +24,7 @@ _VECTOR_AXIS = 4  # the fifth dimension, where NIfTI keeps the components of a v
 _RGB = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
 
 _logger = logging.getLogger(__name__)
+_logger.addHandler(logging.NullHandler())  # what nibabel repairs in a header is nothing to print
 
 
 def is_nifti(path: Path, start: bytes) -> bool:
@@ -44,7 +45,7 @@ def open_nifti(path: Path) -> VolumeFile:
     if kind is None:
         raise damaged(path, "its header is damaged or incomplete")
     header = kind.from_fileobj(io.BytesIO(start), check=False)
-    header.check_fix(_logger)  # its own logger prints
+    header.check_fix(_logger)
     voxels = file
     if kind is _ANALYZE or header["magic"].item() not in _SINGLE_MAGIC:
         if not _is_pair(path):
