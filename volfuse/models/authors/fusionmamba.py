@@ -49,19 +49,18 @@ def translate(checkpoints: Sequence[Checkpoint]) -> tuple[dict[str, Any], dict[s
     if len(checkpoints) != 1:
         raise FusionError(f"FusionMamba is one file; give one, not {len(checkpoints)}.")
     tensors = checkpoints[0].tensors
-    embed, states = (
-        tensors.get(name) for name in ("patch_embed1.proj.weight", "layers.0.blocks.0.op.A_logs")
-    )
     revision = next((each for each in REVISIONS if _is(each, tensors)), None)
+    channels = _length(tensors.get("patch_embed1.proj.weight"), 0)
+    state_size = _length(tensors.get("layers.0.blocks.0.op.A_logs"), 1)
     depths = _depths(tensors)
-    if revision is None or embed is None or states is None or embed.ndim != 4 or states.ndim != 2:
+    if revision is None or not channels or not state_size:
         raise FusionError(
             f"{checkpoints[0].file} is not a checkpoint of FusionMamba; give the file that its authors' code wrote."
         )
     options: dict[str, Any] = {
-        "channels": len(embed),
+        "channels": channels,
         "depths": depths,
-        "state_size": states.shape[1],
+        "state_size": state_size,
         "block": "official",
         "fusion": "dffm",
         "fusion_feed_forward": revision.feed_forward,
@@ -76,6 +75,10 @@ def translate(checkpoints: Sequence[Checkpoint]) -> tuple[dict[str, Any], dict[s
 
 def _is(revision: Revision, names: Container[str]) -> bool:
     return f"Cross_block.0.{revision.enhancement}.texture_enhance1.conv.weight" in names
+
+
+def _length(tensor: Tensor | None, dimension: int) -> int:
+    return tensor.shape[dimension] if tensor is not None and tensor.ndim > dimension else 0
 
 
 def _depths(names: Container[str]) -> list[int]:

@@ -81,6 +81,7 @@ BLOCK = "layers.1.blocks.1.norm.weight"
 WRONG = {
     "another network": (lambda t: {"fea_encoder1.conv1.conv2d.0.weight": torch.zeros(3)}, NO),
     "no size to read": (lambda t: t | {"patch_embed1.proj.weight": torch.zeros(())}, NO),
+    "no channels": (lambda t: t | {"patch_embed1.proj.weight": torch.zeros(0, 1, 4, 4)}, NO),
     "one tensor missing": (
         lambda t: {name: tensor for name, tensor in t.items() if name != BLOCK},
         f"model.pth lacks '{BLOCK}' of a checkpoint of FusionMamba; get the file again.",
