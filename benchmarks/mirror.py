@@ -2,8 +2,8 @@
 
 python benchmarks/mirror.py DATA -o research/2026-11-mirror.csv
 
-DATA holds volumes/ (registered_t1_t1c_t2_flair, flair_t1c_tumour, unregistered_t1_t2) and pairs/, whose slices are
-stacked. Neither is part of the project.
+A second file, ``...-summary.csv``, counts what the looks came to. DATA holds volumes/ (registered_t1_t1c_t2_flair,
+flair_t1c_tumour, unregistered_t1_t2) and pairs/, whose slices are stacked. Neither is part of the project.
 """
 
 import argparse
@@ -19,7 +19,8 @@ import torch
 from monai.data import MetaTensor
 
 from volfuse.imaging import as_image, read_image
-from volfuse.registration.coarse import look
+from volfuse.registration.coarse import AS_GOOD, Look, look
+from volfuse.registration.verdict import is_registered
 from volfuse.registration.volumes import luminance
 
 STACKS = {
@@ -28,6 +29,7 @@ STACKS = {
     "spect_mri": ("spect", 6.0),
 }  # mm between slices, about
 CASES, FEWEST_SLICES = 4, 14
+COLUMNS = ("pair", "second volume", "distance", "gain", "mirror ratio", "CPU seconds")
 
 
 def mirrored(volume: MetaTensor) -> MetaTensor:
@@ -88,7 +90,7 @@ def main() -> None:
     chosen = parser.parse_args()
     with chosen.output.open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["pair", "second volume", "distance", "gain", "mirror ratio", "CPU seconds"])
+        rows.writerow(COLUMNS)
         for name, reference, second in pairs(chosen.data):
             for kind, change in KINDS.items():
                 greys = luminance(reference), luminance(change(second))
@@ -100,6 +102,28 @@ def main() -> None:
                 )
                 rows.writerow([name, kind, *numbers, seconds])
                 file.flush()
+    summarize(chosen.output)
+
+
+def summarize(file: Path) -> None:
+    """Count, for each kind of pair and of second volume, what the looks in ``file`` came to."""
+    groups: dict[tuple[str, str], list[tuple[bool | None, bool]]] = {}
+    with file.open(newline="") as rows:
+        for row in csv.DictReader(rows):
+            first, modality = row["pair"].split()[:2]
+            kind = f"MR with {modality.upper()}, aligned stacks" if first == "AANLIB" else "MR with MR"
+            kind += ", as scanned" if first == "TCGA" else ""
+            seen = Look(*(float(row[name]) for name in COLUMNS[2:5]))
+            said = groups.setdefault((kind, row["second volume"]), [])
+            said.append((is_registered(seen), seen.mirrored >= AS_GOOD))
+    with file.with_name(f"{file.stem}-summary.csv").open("w", newline="") as output:
+        rows = csv.writer(output, lineterminator="\n")
+        rows.writerow(
+            ["pairs", "second volume", "number", "registered", "not registered", "not told", "mirrored"]
+        )
+        for group, said in groups.items():
+            counts = [sum(verdict is each for verdict, _ in said) for each in (True, False, None)]
+            rows.writerow([*group, len(said), *counts, sum(mirrored for _, mirrored in said)])
 
 
 if __name__ == "__main__":

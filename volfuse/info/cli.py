@@ -17,7 +17,7 @@ def info(
     """Show what would be read, and whether two images lie on each other. Nothing is written."""
     with one_sentence(verbose):
         from volfuse.info.report import look_at
-        from volfuse.info.tables import image_table, relation_table
+        from volfuse.info.tables import image_table, relation_table, series_table
 
         report = look_at(paths)
         if as_json:
@@ -25,6 +25,9 @@ def info(
         else:
             if any(entry.summary for entry in report.images):
                 out.print(image_table(report.images))
+            for entry in report.images:
+                if entry.series:
+                    out.print(series_table(entry))
             if report.pair:
                 out.print(relation_table(report.pair.relation))
                 out.print(report.pair.verdict.sentence, soft_wrap=True, highlight=False, markup=False)

@@ -8,6 +8,7 @@ from typing import Any
 from monai.data import MetaTensor
 
 from volfuse.errors import FusionError
+from volfuse.imaging.dicom import SeriesSummary, list_series
 from volfuse.imaging.files import read_image
 from volfuse.imaging.relation import Relation, relate
 from volfuse.imaging.summary import Summary, summarize
@@ -22,11 +23,13 @@ class Entry:
         path: as it was given.
         summary: of the image; ``None`` if it cannot be read.
         error: why not, in one sentence.
+        series: what DICOM holds under this path, if that is more than one volume.
     """
 
     path: str
     summary: Summary | None = None
     error: str = ""
+    series: tuple[SeriesSummary, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,12 +78,20 @@ def look_at(paths: Sequence[Path]) -> Report:
         try:
             image = read_image(path)
         except FusionError as error:
-            entries.append(Entry(str(path), error=str(error)))
+            entries.append(Entry(str(path), error=str(error), series=_series(path)))
             continue
         entries.append(Entry(str(path), summarize(image)))
         if len(paths) == 2:
             images.append(image)
     return Report(tuple(entries), _pair(*images) if len(images) == 2 else None)
+
+
+def _series(path: Path) -> tuple[SeriesSummary, ...]:
+    try:
+        found = list_series(path) if path.exists() else []
+    except FusionError:
+        found = []
+    return tuple(found) if len(found) > 1 else ()
 
 
 def _pair(reference: MetaTensor, second: MetaTensor) -> Pair:

@@ -23,6 +23,15 @@ def image_table(entries: Sequence[Entry]) -> Table:
     return table
 
 
+def series_table(entry: Entry) -> Table:
+    """Return the DICOM volumes under a path, with the numbers to choose them by."""
+    table = Table("Number", "Modality", "Description", "Volume", "Size", title=Text(Path(entry.path).name))
+    for each in entry.series:
+        facts = (each.modality, each.description, each.volume, _product(each.size))
+        table.add_row(str(each.number), *map(Text, facts))
+    return table
+
+
 def relation_table(relation: Relation) -> Table:
     """Return how two grids lie on each other."""
     frame = {True: "the same", False: "different", None: "not known of both"}

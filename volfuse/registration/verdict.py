@@ -45,7 +45,7 @@ def registered(reference: MetaTensor, second: MetaTensor) -> Verdict:
     names = source_name(second), source_name(reference)
     moves = f"a coarse registration moves {names[0]} by {seen.distance:.1f} mm"
     adds = f"and adds {max(seen.gain, 0):.0%} to what they share"
-    says = _is_registered(seen)
+    says = is_registered(seen)
     sentence = {
         True: f"They look registered: {moves} {adds}.",
         False: f"They do not look registered: {moves} {adds}; register them first.",
@@ -57,7 +57,8 @@ def registered(reference: MetaTensor, second: MetaTensor) -> Verdict:
     return Verdict(says, is_mirrored, round(seen.distance, 1), sentence)
 
 
-def _is_registered(seen: Look) -> bool | None:
+def is_registered(seen: Look) -> bool | None:
+    """Return what a look comes to; ``None`` where it does not tell."""
     if seen.distance <= NEAR or seen.gain <= 0:
         return True
     return False if seen.distance >= FAR and seen.gain >= MORE else None

@@ -9,6 +9,7 @@ import numpy as np
 from typer.testing import CliRunner, Result
 
 from tests.conftest import grid, write_array
+from tests.files import write_series
 from volfuse.cli import app
 
 SHAPE = (48, 56, 40)
@@ -94,6 +95,18 @@ def test_images_that_cannot_be_fused_are_told(mr_file: Path, tmp_path: Path) -> 
     assert (
         "cannot be told: p.png is a picture without a position in space; registration needs volumes." in told
     )
+
+
+def test_a_folder_with_several_series_is_listed(tmp_path: Path) -> None:
+    for number, slices in (("1", 9), ("2", 12)):
+        voxels = np.random.default_rng(0).integers(0, 900, (slices, 16, 20)).astype(np.int16)
+        write_series(tmp_path / "study", voxels, f"1.2.3.{number}")
+    result = run(tmp_path / "study")
+    assert result.exit_code == 2 and "Error: study holds 2 DICOM series" in result.stderr
+    told = " ".join(result.stdout.split())
+    assert "│ 1 │ CT │ │ │ 20 x 16 x 9 │" in told and "│ 2 │ CT │ │ │ 20 x 16 x 12 │" in told
+    entry = json.loads(run(tmp_path / "study", "--json").stdout)["images"][0]
+    assert [each["number"] for each in entry["series"]] == [1, 2] and entry["summary"] is None
 
 
 def test_nothing_is_written(mr_file: Path, pet_file: Path, tmp_path: Path) -> None:

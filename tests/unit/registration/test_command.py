@@ -127,6 +127,18 @@ def test_register_says_how_alike_the_volumes_are_before_and_after(tmp_path: Path
     assert result.stderr == ""
 
 
+def test_a_mirrored_scan_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("ants")
+    pair = displaced_pair(3, spacing=5.0)
+    flipped = MetaTensor(torch.flip(pair.second.as_tensor(), [1]), meta=pair.second.meta)
+    reference, second = save(tmp_path, replace(pair, second=flipped))
+    result = run("register", reference, second, "-o", tmp_path / "out.nii.gz", "--stages", "rigid")
+    assert (
+        "Note: t2.nii.gz fits mr.nii.gz as well or better when its left and right are exchanged; "
+        "one of the two may be mirrored: check the sides.\n"
+    ) in result.stderr
+
+
 def test_landmarks_that_make_it_worse_get_a_warning_and_the_volume(tmp_path: Path) -> None:
     """Who marks the points has the last word."""
     pair = displaced_pair(0, spacing=4.0)
