@@ -66,7 +66,10 @@ def files_of_directory(path: Path, directory: Dataset) -> list[Path]:
             )
         names = [parts, [part.lower() for part in parts]]  # discs are often mounted in small letters
         candidates = [path.parent.joinpath(*each) for each in names]
-        listed.append(next((each for each in candidates if each.is_file()), candidates[0]))
+        there = [each for each in candidates if each.is_file()] or [
+            each for each in candidates if each.parent.is_dir()
+        ]
+        listed.append([*there, *candidates][0])
         if len(listed) > MOST_FILES:
             raise FusionError(
                 f"{path.name} lists more than {MOST_FILES} files; give the folder of one study."

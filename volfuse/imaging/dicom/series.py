@@ -89,7 +89,7 @@ def contents_of(path: Path) -> Contents:
     suspects: list[Path] = []
     for file in _candidates(path):
         try:
-            found = examine(file) if is_dicom(file) else None
+            found = _examined(file)
         except OSError as error:
             found = Damaged(file, f"cannot be opened ({error.strerror})")
         if isinstance(found, Instance):
@@ -137,6 +137,12 @@ def choose(contents: Contents, wanted: str | None) -> Volume:
     return contents.volumes[chosen[0].number - 1]
 
 
+def _examined(path: Path) -> Instance | NoImage | Damaged | None:
+    if not path.is_file():
+        return Damaged(path, "is missing")
+    return examine(path) if is_dicom(path) else None
+
+
 def _candidates(path: Path) -> Iterable[Path]:
     if path.is_dir():
         return files_in(path)
@@ -159,9 +165,7 @@ def _damaged_by_name(suspects: Sequence[Path], instances: Sequence[Instance], al
         beside[instance.path.parent].append(instance.path)
     found = []
     for path in suspects:
-        if not path.is_file():
-            found.append(Damaged(path, "is missing"))
-        elif alone or looks_like(path, beside[path.parent]):
+        if alone or looks_like(path, beside[path.parent]):
             found.append(Damaged(path, "is no DICOM file" if path.stat().st_size else "is empty"))
     return found
 
