@@ -194,7 +194,9 @@ class LabelLogic:
 
 
 def _outcome(record: dict[str, Any]) -> str:
-    change = f"loss on held-out cases {record['before']['loss']:.4g} to {record['after']['loss']:.4g}"
+    if "after" not in record:
+        return f"Nothing was published: {record.get('error') or record['state']}."
+    change = f"Q^AB/F on held-out cases {record['before']['quality']:.3f} to {record['after']['quality']:.3f}"
     if record["state"] == "published":
         return f"Published as {record['published_as']}: {change}."
-    return f"Nothing was published: {change}."
+    return f"Nothing was published: {record.get('reason') or change}."

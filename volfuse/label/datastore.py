@@ -10,6 +10,7 @@ from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.exception import MONAILabelError, MONAILabelException
 
 from volfuse.label.cases import CaseFiles, find_cases, suffix_of
+from volfuse.label.comparisons import Comparisons
 from volfuse.label.errors import Damaged, NotFound
 from volfuse.label.hold_out import hold_out
 from volfuse.label.layout import Layout
@@ -34,6 +35,7 @@ class PairedDatastore(Datastore):
         self.layout = layout
         self.modalities = modalities
         self.verdicts = VerdictStore(layout.verdicts)
+        self.comparisons = Comparisons(layout.comparisons)
         self.leases = Leases(layout.leases)
         self._lock = threading.Lock()
 

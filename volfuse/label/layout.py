@@ -38,6 +38,11 @@ class Layout:
         return self.home / "scores"
 
     @property
+    def comparisons(self) -> Path:
+        """What readers said of two images side by side."""
+        return self.home / "comparisons"
+
+    @property
     def leases(self) -> Path:
         """Who is reading what."""
         return self.home / "leases"

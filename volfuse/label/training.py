@@ -11,14 +11,14 @@ from monailabel.interfaces.tasks.train import TrainTask
 from volfuse import __version__
 from volfuse.errors import FusionError
 from volfuse.fusion.pipeline import choose_device
-from volfuse.imaging import slices_of
-from volfuse.label.activelearning.finetuning import FineTuning, TrainingCase, fine_tune, measure_hold_out
-from volfuse.label.activelearning.publishing import own_loss, publish, round_file
-from volfuse.label.activelearning.scores import scored_slices
+from volfuse.label.activelearning.finetuning import FineTuning, fine_tune
+from volfuse.label.activelearning.measuring import margins, measure_hold_out, preference, shortcoming
+from volfuse.label.activelearning.publishing import own_loss, own_training, publish, round_file
+from volfuse.label.activelearning.utility import FEATURES, Answer
 from volfuse.label.datastore import PairedDatastore, paired
-from volfuse.label.models import loaded
+from volfuse.label.evidence import answers_of, comparisons_of
+from volfuse.label.lessons import Lessons
 from volfuse.label.rounds import Rounds
-from volfuse.label.verdicts import WITHOUT_MODEL, Verdict
 from volfuse.models import Bundle, bundles
 
 _REPORTS = 10
@@ -32,7 +32,7 @@ class FineTuneTask(TrainTask):
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        super().__init__(f"Fine-tune {bundle.name} on reviewed cases with its own loss")
+        super().__init__(f"Fine-tune {bundle.name} with its own loss and what readers said")
         self._bundle = bundle
 
     def config(self) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class FineTuneTask(TrainTask):
         self, settings: FineTuning, rounds: Rounds, request: Mapping[str, Any], datastore: PairedDatastore
     ) -> dict[str, Any]:
         rounds.repair(datastore.layout.models)
-        verdicts, held_out = training_split(datastore)
+        answers, held_out = training_split(datastore)
         number = rounds.next_number()
         record = rounds.begin(
             {
@@ -69,13 +69,14 @@ class FineTuneTask(TrainTask):
                 "base_sha256": self._bundle.weights_hash(),
                 "reader": request.get("reader", ""),
                 "settings": asdict(settings),
-                "cases": {case: f"{verdict.verdict} {verdict.time}" for case, verdict in verdicts.items()},
+                "cases": sorted({answer.case for answer in answers}),
+                "answers": [asdict(answer) for answer in answers],
                 "hold_out": held_out,
                 "volfuse": __version__,
             }
         )
         try:
-            return self._learn(record, rounds, settings, verdicts, datastore)
+            return self._learn(record, rounds, settings, answers, datastore)
         except Exception as error:
             rounds.end(record, "failed", error=str(error))
             raise
@@ -85,85 +86,59 @@ class FineTuneTask(TrainTask):
         record: dict[str, Any],
         rounds: Rounds,
         settings: FineTuning,
-        verdicts: Mapping[str, Verdict],
+        answers: list[Answer],
         datastore: PairedDatastore,
     ) -> dict[str, Any]:
-        loss = own_loss(self._bundle)
         device = choose_device("auto")
         network = self._bundle.load_network(device)
         inferer = self._bundle.parser(device=device).get_parsed_content("inferer")
-        left_out: dict[str, str] = {}
-        chosen = {case: verdict.chosen_model for case, verdict in verdicts.items()}
-        training = self._read(chosen, datastore, device, left_out)
-        measured = self._read(dict.fromkeys(record["hold_out"]), datastore, device, left_out)
-        record = rounds.store({**record, "left_out": left_out})
+        lessons = Lessons(self._bundle.name, datastore, device)
+        training, weights = lessons.training(answers)
+        measured = lessons.cases(record["hold_out"])
+        choices = lessons.choices(comparisons_of(datastore, record["hold_out"]))
+        record.update(utility=dict(zip(FEATURES, weights.tolist(), strict=True)), left_out=lessons.left_out)
         if not training or not measured:
             raise FusionError(
-                "No case to train on, or none to measure on, can be fused; see what was left out."
+                "No case to train on, or none to measure on, can be fused; the record of the round says why."
             )
-        before = measure_hold_out(network, inferer, loss, measured)
-        fine_tune(network, loss, training, settings, _report)
-        after = measure_hold_out(network, inferer, loss, measured)
-        results = {"before": asdict(before), "after": asdict(after)}
-        print(f"hold-out loss {before.loss:.5f} -> {after.loss:.5f}", flush=True)
-        if not after.loss < before.loss:  # so that NaN publishes nothing
-            return rounds.end(record, "not better", **results)
+        own, (loss, prepare) = own_loss(self._bundle), own_training(self._bundle)
+        before, margins_before = (
+            measure_hold_out(network, inferer, own, measured),
+            margins(network, inferer, choices),
+        )
+        fine_tune(network, loss, training, settings, _report, prepare)
+        after = measure_hold_out(network, inferer, own, measured)
+        readers = preference(margins_before, margins(network, inferer, choices))
+        reason = shortcoming(before, after, readers)
+        results = {
+            "before": asdict(before),
+            "after": asdict(after),
+            "preference": readers and asdict(readers),
+        }
+        if reason:
+            print(f"not better: {reason}", flush=True)
+            return rounds.end(record, "not better", reason=reason, **results)
+        state: dict[str, torch.Tensor] = {name: value.cpu() for name, value in network.state_dict().items()}
+        trained_on = {"trained_on": f"{len(training)} reviewed cases", "round": record["round"]}
         published = publish(
-            self._bundle,
-            {name: value.cpu() for name, value in network.state_dict().items()},
-            {"trained_on": f"{len(training)} reviewed cases", "round": record["round"], **results},
-            record["round"],
-            datastore.layout.models,
+            self._bundle, state, trained_on | results, record["round"], datastore.layout.models
         )
         return rounds.end(record, "published", published_as=published.name, **results)
 
-    def _read(
-        self,
-        preferred: Mapping[str, str | None],
-        datastore: PairedDatastore,
-        device: torch.device,
-        left_out: dict[str, str],
-    ) -> list[TrainingCase]:
-        """Return the cases that can be fused, and say of the others why not."""
-        cases = []
-        for case, model in preferred.items():
-            try:
-                cases.append(self._case(case, model, datastore).to(device))
-            except FusionError as error:
-                left_out[case] = str(error)
-        return cases
 
-    def _case(self, case: str, preferred: str | None, datastore: PairedDatastore) -> TrainingCase:
-        files = datastore.pair(case).files
-        with loaded(self._bundle.name) as pipeline:
-            sources = pipeline.fuse_case(files).sources.as_tensor()
-        numbers = scored_slices(sources)
-        image = None
-        if preferred and preferred != self._bundle.name:
-            with loaded(preferred) as pipeline:
-                image = slices_of(pipeline.fuse_case(files).fused.as_tensor(), numbers)
-        return TrainingCase(case, slices_of(sources, numbers), image)
-
-
-def training_split(datastore: PairedDatastore) -> tuple[dict[str, Verdict], list[str]]:
-    """Return the last verdict on each case to train on, and the cases to measure on.
+def training_split(datastore: PairedDatastore) -> tuple[list[Answer], list[str]]:
+    """Return what readers said of the cases to train on, and the cases to measure on.
 
     Raises:
-        FusionError: if there is no verdict on a case that may be trained on, or no case is held out.
+        FusionError: if there is no answer on a case that may be trained on, or no case is held out.
     """
     held_out = datastore.held_out()
-    verdicts = {
-        case: verdict
-        for case in datastore.get_labeled_images()
-        if case not in held_out
-        and (verdict := datastore.verdicts.last(case))
-        and verdict.verdict not in WITHOUT_MODEL
-    }
-    if not verdicts:
+    answers = answers_of(datastore, set(datastore.list_images()) - held_out)
+    if not answers:
         raise FusionError("There is no reviewed case to learn from; give a verdict on one first.")
     if not held_out:
         raise FusionError("There is no case left to measure on; put more cases into the studies folder.")
-    return verdicts, sorted(held_out)
+    return answers, sorted(held_out)
 
 
 def _report(done: int, total: int, value: float) -> None:

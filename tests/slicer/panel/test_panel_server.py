@@ -29,8 +29,8 @@ class ScriptedClient:
         self.record = {
             "state": "published",
             "published_as": "net-round1",
-            "before": {"loss": 2.0},
-            "after": {"loss": 1.5},
+            "before": {"quality": 0.7},
+            "after": {"quality": 0.71},
         }
         self.failure = ""
         self.notes: list[str] = []
@@ -182,7 +182,7 @@ def test_training_is_watched_to_its_end(server: FusionPanel, client: ScriptedCli
     server.ui.readerEdit.text = "Dr. A"
     server.ui.trainButton.click()
     assert not server.ui.nextCaseButton.isEnabled()
-    assert finish(server) == "Published as net-round1: loss on held-out cases 2 to 1.5."
+    assert finish(server) == "Published as net-round1: Q^AB/F on held-out cases 0.700 to 0.710."
     assert client.trained == ("net", "Dr. A") and client.states == []
 
 

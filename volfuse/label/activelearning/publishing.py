@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,35 @@ _REMARK = re.compile(r" \(fine-tuned in round \d+\)$")
 
 
 def own_loss(bundle: Bundle) -> nn.Module:
-    """Return the self-supervised loss that a bundle's ``train.json`` trains these weights with."""
+    """Return the self-supervised loss of fused images that a bundle's ``train.json`` trains these weights with."""
+    loss: nn.Module = _recipe(bundle).get_parsed_content("loss")
+    return loss
+
+
+def own_training(bundle: Bundle) -> tuple[nn.Module, Callable[[Tensor], Tensor]]:
+    """Return what its trainer does with a batch: the loss, and what makes its sources of a batch of crops.
+
+    UnionNet's sees every crop twice, the second time with a lesion; the loss of most bundles is :func:`own_loss`.
+    """
+    parser = _recipe(bundle)
+    loss: nn.Module = parser.get_parsed_content("train::trainer::loss_function")
+    prepare_batch = parser.get_parsed_content("train::trainer::prepare_batch")
+
+    def prepare(crops: Tensor) -> Tensor:
+        sources: Tensor = prepare_batch({"image": crops})[0]
+        return sources
+
+    return loss, prepare
+
+
+def _recipe(bundle: Bundle) -> ConfigParser:
     parser = ConfigParser()
     parser.read_config(str(bundle.root / "configs" / "train.json"))
     weights_file = _without_round(bundle.weights_file)
     for recipe, settings in parser.get("recipes", {}).items():
         if settings["weights_file"] == weights_file:
             parser["recipe"] = recipe
-    loss: nn.Module = parser.get_parsed_content("loss")
-    return loss
+    return parser
 
 
 def round_file(bundle: Bundle, number: int) -> str:

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from volfuse.label.activelearning import publishing
-from volfuse.label.activelearning.publishing import own_loss, publish
-from volfuse.losses import QualityLoss
+from volfuse.label.activelearning.publishing import own_loss, own_training, publish
+from volfuse.losses import LesionLoss, QualityLoss
 from volfuse.models import Bundle, bundles
 from volfuse.models.packing import validate
 
@@ -75,6 +75,16 @@ def test_every_bundle_is_tuned_with_the_loss_of_its_own_recipe(base: Bundle) -> 
     assert trains_for_quality(Bundle(base.root, "model_quality_round7.pt"))
     value = own_loss(base)(torch.rand(1, 1, 32, 32), torch.rand(1, 2, 32, 32))
     assert value.ndim == 0 and torch.isfinite(value)
+
+
+def test_unionnet_is_tuned_with_the_lesions_of_its_training() -> None:
+    loss, prepare = own_training(bundles()["unionnet"])
+    crops = torch.full((2, 2, 48, 48), 0.5)
+    both = prepare(crops)
+    assert isinstance(loss, LesionLoss) and loss.weight == 8 and isinstance(loss.loss, QualityLoss)
+    assert both.shape == (4, 2, 48, 48) and torch.equal(both[:2], crops) and not torch.equal(both[2:], crops)
+    loss, prepare = own_training(bundles()["lightfusionnet"])
+    assert torch.equal(prepare(crops), crops) and not isinstance(loss, LesionLoss)
 
 
 def test_the_copy_keeps_the_metadata_but_the_weights(base: Bundle, tmp_path: Path) -> None:
