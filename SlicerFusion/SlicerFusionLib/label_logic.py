@@ -1,32 +1,19 @@
-"""What a reader does with the label server: calls run in a thread, volumes are made in ``poll``. No Qt."""
+"""What a reader does with the label server: calls run in a process, volumes are made in ``poll``. No Qt."""
 
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import slicer
 
-from SlicerFusionLib.label_client import LabelClient
+from SlicerFusionLib.label_calls import Calls, LabelCalls
 from SlicerFusionLib.result import Provenance, add_result
 from SlicerFusionLib.status import Status, with_notes
 from volfuse.errors import FusionError
 
 _SCORES = ("quality", "disagreement", "appearance")
-
-
-@dataclass(frozen=True)
-class _Fetched:
-    """The files of a case, and what the user should know about them."""
-
-    sample: dict[str, Any]
-    model: str
-    scans: Sequence[Path]
-    fused: Path
-    notes: Sequence[str]
 
 
 class LabelLogic:
@@ -35,7 +22,7 @@ class LabelLogic:
     Call ``poll`` every now and then while ``busy``.
 
     Args:
-        make_client: returns the client of the server with a URL and a token.
+        make_calls: returns what speaks to the server with a URL and a token.
         load_volume: loads an image file into the scene.
 
     Attributes:
@@ -48,92 +35,99 @@ class LabelLogic:
 
     def __init__(
         self,
-        make_client: Callable[[str, str], LabelClient] = LabelClient,
+        make_calls: Callable[[str, str], Calls] = LabelCalls,
         load_volume: Callable[[str], slicer.vtkMRMLVolumeNode] | None = None,
     ) -> None:
         self.status = Status()
         self.info: dict[str, Any] = {}
         self.case = self.judged_model = ""
         self.volumes: list[slicer.vtkMRMLVolumeNode] = []
-        self._make_client = make_client
+        self._make_calls = make_calls
         self._load_volume = load_volume or slicer.util.loadVolume
-        self._client: LabelClient | None = None
-        self._thread = ThreadPoolExecutor(1, "label-client")
-        self._call: Future | None = None
-        self._then: Callable[[Any], None] = lambda answer: None
+        self._calls: Calls | None = None
+        self._then: Callable[[Any], None] | None = None
         self._watched = ""
         self._folder: Path | None = None
 
     @property
     def busy(self) -> bool:
         """Whether an answer is awaited, or a background task of the server is watched."""
-        return self._call is not None or bool(self._watched)
+        return self._then is not None or bool(self._watched)
 
     @property
     def waits(self) -> bool:
         """Whether the user has to wait before the next step."""
-        return self._call is not None and not self._watched
+        return self._then is not None and not self._watched
 
     def connect(self, url: str, token: str) -> None:
         """Ask a server what it offers."""
-        self.close_case()
+        self.close()
         self.info = {}
         try:
-            self._client = self._make_client(url, token)
+            self._calls = self._make_calls(url, token)
         except FusionError as error:
             self.status = Status(str(error), is_error=True)
             return
-        self._begin("Connecting ...", self._client.info, self._connected)
+        self._begin("Connecting ...", self._connected, "info")
 
     def next_case(self, strategy: str, model: str) -> None:
         """Fetch the next case and what a model makes of it."""
         self.close_case()
         self._folder = Path(tempfile.mkdtemp(prefix="volfuse-label-"))
-        self._begin("Fetching the next case ...", lambda: self._fetch(strategy, model), self._fetched)
+        self.judged_model = model
+        self._begin("Fetching the next case ...", self._fetched, "fetch", strategy, model, str(self._folder))
 
     def submit(self, verdict: dict[str, Any]) -> None:
         """Send the verdict on the case that is shown."""
-        case = self.case
-        self._begin("Sending the verdict ...", lambda: self._client.judge(case, verdict), self._judged)
+        self._begin("Sending the verdict ...", self._judged, "judge", self.case, verdict)
 
     def train(self, model: str, reader: str) -> None:
         """Begin a round of training on the server, and watch it."""
         self._watched = "train"
-        self._begin("Training ...", lambda: self._client.train(model, reader), self._watch)
+        self._begin("Training ...", self._watch, "train", model, reader)
 
     def score(self) -> None:
         """Begin to score all cases on the server, and watch it."""
         self._watched = "scoring"
-        self._begin("Scoring ...", lambda: [self._client.score(name) for name in _SCORES], self._watch)
+        self._begin("Scoring ...", self._watch, "score", _SCORES)
 
     def poll(self) -> None:
         """Take in an answer that has come."""
-        if self._call is None or not self._call.done():
+        if self._then is None:
             return
-        call, self._call = self._call, None
         try:
-            self._then(call.result())
+            for answer in self._calls.poll():
+                then, self._then = self._then, None
+                then(answer)
         except (FusionError, OSError, RuntimeError) as error:
-            self._watched = ""
+            self._then, self._watched = None, ""
             self.status = Status(str(error), is_error=True)
 
     def close_case(self) -> None:
         """Stop what runs and release the case that is shown; its volumes stay in the scene."""
-        self._call, self._watched = None, ""
+        if self._then and self._calls:
+            self._calls.close()
+        self._then, self._watched = None, ""
         self.case, self.volumes, self.status = "", [], Status()
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
     def close(self) -> None:
-        """Close the case and end the thread; nothing works afterwards."""
+        """Close the case and leave the server; returns at once, also while it does not answer."""
         self.close_case()
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        if self._calls:
+            self._calls.close()
 
-    def _begin(self, text: str, call: Callable[[], Any], then: Callable[[Any], None]) -> None:
+    def _begin(self, text: str, then: Callable[[Any], None], call: str, *arguments: Any) -> None:
+        try:
+            self._calls.begin(call, *arguments)
+        except FusionError as error:
+            self._watched = ""
+            self.status = Status(str(error), is_error=True)
+            return
         self.status = Status(text)
         self._then = then
-        self._call = self._thread.submit(call)
 
     def _connected(self, info: dict[str, Any]) -> None:
         self.info = info
@@ -142,28 +136,18 @@ class LabelLogic:
             f"Connected: {count['total']} cases, {count['completed']} with a verdict. {info['description']}"
         )
 
-    def _fetch(self, strategy: str, model: str) -> _Fetched | None:
-        sample = self._client.next_case(strategy)
-        if not sample:
-            return None
-        scans = self._client.download_scans(sample, self._folder)
-        fused = self._folder / "fused.nrrd"
-        notes = self._client.fuse(sample["id"], model, fused)
-        return _Fetched(sample, model, scans, fused, notes)
-
-    def _fetched(self, fetched: _Fetched | None) -> None:
-        if fetched is None:
+    def _fetched(self, fetched: dict[str, Any]) -> None:
+        if not fetched:
             self.status = Status("Every case has a verdict.")
             return
-        reference, second = (self._load_volume(str(file)) for file in fetched.scans)
-        version = self.info["version"]
-        fused = add_result(
-            fetched.fused, reference, second, Provenance(fetched.model, fetched.model, version)
-        )
+        sample = fetched["sample"]
+        reference, second = (self._load_volume(file) for file in fetched["scans"])
+        provenance = Provenance(self.judged_model, self.judged_model, self.info["version"])
+        fused = add_result(Path(fetched["fused"]), reference, second, provenance)
         self.volumes = [reference, second, fused]
-        self.case, self.judged_model = fetched.sample["id"], fetched.model
-        shown = f"Case {self.case}: {fetched.sample['reason']}. {fetched.sample['open']} open."
-        self.status = Status(with_notes(shown, fetched.notes))
+        self.case = sample["id"]
+        shown = f"Case {self.case}: {sample['reason']}. {sample['open']} open."
+        self.status = Status(with_notes(shown, fetched["notes"]))
 
     def _judged(self, _answer: dict[str, Any]) -> None:
         judged = self.case
@@ -171,14 +155,10 @@ class LabelLogic:
         self.status = Status(f"The verdict on {judged} is stored.")
 
     def _watch(self, _answer: object) -> None:
-        kind = self._watched
-        self._begin(self.status.text, lambda: self._look(kind), self._seen)
+        self._begin(self.status.text, self._seen, "watch", self._watched)
 
-    def _look(self, kind: str) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
-        return self._client.progress(kind), self._client.rounds(), self._client.info()
-
-    def _seen(self, answer: tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]) -> None:
-        task, rounds, self.info = answer
+    def _seen(self, answer: dict[str, Any]) -> None:
+        task, rounds, self.info = answer["task"], answer["rounds"], answer["info"]
         if task["status"] in ("SUBMITTED", "RUNNING"):
             lines = task.get("details") or [""]
             self.status = Status(f"{self._watched.capitalize()}: {lines[-1][:100]}")

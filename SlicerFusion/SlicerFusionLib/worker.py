@@ -34,6 +34,15 @@ class Worker(Protocol):
 
 def new_worker() -> FusionWorker:
     """Return a worker that runs in Slicer's own Python, where this very ``volfuse`` is found."""
+    return FusionWorker(python(), environment())
+
+
+def python() -> str:
+    """Return the program that runs Slicer's own Python."""
+    return shutil.which("PythonSlicer") or sys.executable
+
+
+def environment() -> dict[str, str]:
+    """Return the variables with which that Python finds this very ``volfuse``."""
     paths = [str(Path(volfuse.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    return FusionWorker(shutil.which("PythonSlicer") or sys.executable, environment)
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}

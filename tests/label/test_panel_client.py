@@ -1,31 +1,17 @@
 """What the Slicer panel speaks to the server with, against the real one."""
 
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import SimpleITK as sitk
 
-from tests.conftest import REPOSITORY
 from tests.label.server_process import TOKEN, Server
 from volfuse.errors import FusionError
+from volfuse.label.client import LabelClient
 
 
-@pytest.fixture(scope="module")
-def label_client() -> ModuleType:
-    """The module alone: the package around it needs Slicer."""
-    file = REPOSITORY / "SlicerFusion" / "SlicerFusionLib" / "label_client.py"
-    spec = spec_from_file_location("label_client", file)
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_panel_s_client_goes_a_reader_s_way(
-    server: Server, label_client: ModuleType, tmp_path: Path
-) -> None:
-    client = label_client.LabelClient(server.url + "/", f" {TOKEN}\n")
+def test_the_panel_s_client_goes_a_reader_s_way(server: Server, tmp_path: Path) -> None:
+    client = LabelClient(server.url + "/", f" {TOKEN}\n")
     assert {"models", "strategies", "trainers", "datastore", "description"} <= set(client.info())
     sample = client.next_case("random")
     scans = client.download_scans(sample, tmp_path)
@@ -47,9 +33,9 @@ def test_the_panel_s_client_goes_a_reader_s_way(
     assert isinstance(client.rounds(), list)
 
 
-def test_it_says_what_the_server_says(server: Server, label_client: ModuleType) -> None:
-    client = label_client.LabelClient(server.url, TOKEN)
+def test_it_says_what_the_server_says(server: Server) -> None:
+    client = LabelClient(server.url, TOKEN)
     with pytest.raises(FusionError, match="The server says: There is no such strategy"):
         client.next_case("nothing")
     with pytest.raises(FusionError, match="does not know this token"):
-        label_client.LabelClient(server.url, "wrong").info()
+        LabelClient(server.url, "wrong").info()

@@ -106,7 +106,7 @@ def test_the_icon_has_the_size_slicer_asks_for_and_a_transparent_ground():
 
 def test_requirements_are_those_of_the_library_but_for_what_slicer_and_the_pytorch_extension_bring():
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    brought = re.compile(r"(torch|numpy|SimpleITK)\b")
+    brought = re.compile(r"(torch|numpy|SimpleITK|pydicom)\b")
     wanted = {line for line in project["dependencies"] if not brought.match(line)}
     lines = (MODULE / "Resources" / "requirements.txt").read_text().splitlines()
     assert {line for line in lines if line and not line.startswith("#")} == wanted

@@ -1,25 +1,33 @@
 """The section Server against a scripted client; the client itself meets the real server in tests/label."""
 
-from collections.abc import Callable
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import SimpleITK as sitk
 import slicer
-from standins.application import wait_until
+from standins.application import MODULE_FOLDER, wait_until
 
-from SlicerFusionLib.label_client import LabelClient
+from SlicerFusionLib.label_calls import LabelCalls
 from SlicerFusionLib.label_logic import LabelLogic
 from SlicerFusionLib.result import MODEL_ATTRIBUTE, SOURCE_ROLE
 from SlicerFusionLib.widget import FusionPanel
 from volfuse.errors import FusionError
+from volfuse.label.client import LabelClient
 
 SHAPE = (6, 7, 8)
+ON_PATH = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (MODULE_FOLDER, MODULE_FOLDER.parent)))}
 
 
-class ScriptedClient:
+class ScriptedClient(LabelClient):
     """A server with one case, which answers as the real one does."""
 
     def __init__(self) -> None:
@@ -80,6 +88,24 @@ class ScriptedClient:
         return file
 
 
+class ScriptedCalls:
+    """Calls of a client in this very process, answered at the next poll."""
+
+    def __init__(self, client: ScriptedClient) -> None:
+        self._client = client
+        self._begun: list[tuple[str, tuple[Any, ...]]] = []
+
+    def begin(self, call: str, *arguments: Any) -> None:
+        self._begun = [(call, arguments)]
+
+    def poll(self) -> list[Any]:
+        begun, self._begun = self._begun, []
+        return [getattr(self._client, call)(*arguments) for call, arguments in begun]
+
+    def close(self) -> None:
+        self._begun = []
+
+
 @pytest.fixture
 def client() -> ScriptedClient:
     return ScriptedClient()
@@ -94,7 +120,7 @@ def server(
     def load(path: str) -> slicer.vtkMRMLVolumeNode:
         return add_volume(Path(path).stem, sitk.GetArrayFromImage(sitk.ReadImage(path)))
 
-    monkeypatch.setattr(panel._server, "logic", LabelLogic(lambda url, token: client, load))
+    monkeypatch.setattr(panel._server, "logic", LabelLogic(lambda url, token: ScriptedCalls(client), load))
     return panel
 
 
@@ -218,3 +244,62 @@ def test_only_addresses_of_servers_are_taken(url: str) -> None:
 def test_a_server_that_is_not_there_is_said_to_be_so() -> None:
     with pytest.raises(FusionError, match="does not answer; check the URL"):
         LabelClient("http://127.0.0.1:9", "token").info()
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_leaving_a_server_that_never_answers_takes_no_time(silent: str) -> None:
+    logic = LabelLogic()
+    logic.connect(silent, "token")
+    calls = logic._calls
+    wait_until(lambda: calls._process is not None)
+    process = calls._process
+    logic.poll()
+    assert logic.waits
+    begun = time.monotonic()
+    logic.close()
+    assert time.monotonic() - begun < 2
+    assert not logic.busy
+    wait_until(lambda: process.is_over)
+
+
+def test_an_interpreter_that_waits_for_a_silent_server_ends(silent: str) -> None:
+    """As Slicer does when it is closed: nothing of the process that waits may keep it."""
+    script = f"""
+from SlicerFusionLib.label_calls import LabelCalls
+calls = LabelCalls({silent!r}, "token")
+calls.begin("info")
+print(calls._process.pid, flush=True)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=ON_PATH, capture_output=True, text=True, timeout=60, check=True
+    )
+    pid = int(done.stdout)
+    wait_until(lambda: not psutil.pid_exists(pid))
+
+
+def test_what_goes_wrong_in_a_call_is_one_sentence() -> None:
+    calls = LabelCalls("http://127.0.0.1:9", "token")
+    answers: list[str] = []
+
+    def has_failed() -> bool:
+        try:
+            calls.poll()
+        except FusionError as error:
+            answers.append(str(error))
+        return bool(answers)
+
+    for call, sentence in (
+        ("info", "The server http://127.0.0.1:9 does not answer; check the URL and whether it runs."),
+        ("dance", "There is no call 'dance'; use info, fetch, judge, score, train, watch."),
+    ):
+        answers.clear()
+        calls.begin(call)
+        wait_until(has_failed)
+        assert answers == [sentence]
+    calls.close()

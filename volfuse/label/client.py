@@ -1,4 +1,4 @@
-"""The label server over HTTP, with the standard library alone. Every call waits for the answer: use a thread."""
+"""The label server over HTTP, with the standard library alone. Every call waits for the answer."""
 
 import http.client
 import json
@@ -43,11 +43,13 @@ class LabelClient:
 
     def info(self) -> dict[str, Any]:
         """Return models, strategies, trainers."""
-        return self._json("GET", "/info/")
+        info: dict[str, Any] = self._json("GET", "/info/")
+        return info
 
     def next_case(self, strategy: str) -> dict[str, Any]:
         """Return the next case, or nothing when all have a verdict."""
-        return self._json("POST", f"/activelearning/{quote(strategy)}")
+        sample: dict[str, Any] = self._json("POST", f"/activelearning/{quote(strategy)}")
+        return sample
 
     def download_scans(self, sample: dict[str, Any], folder: Path) -> tuple[Path, Path]:
         """Fetch the reference and the second scan of a case into ``folder``."""
@@ -64,16 +66,36 @@ class LabelClient:
         query = urlencode({"image": case, "output": "image"})
         params = {"params": json.dumps({"result_extension": ".nrrd"})}
         headers = self._download("POST", f"/infer/{quote(model)}?{query}", file, params)
-        return json.loads(headers.get(NOTES_HEADER, "[]"))
+        notes: list[str] = json.loads(headers.get(NOTES_HEADER, "[]"))
+        return notes
+
+    def fetch(self, strategy: str, model: str, folder: str) -> dict[str, Any]:
+        """Fetch the next case and what a model makes of it.
+
+        Returns:
+            ``sample``, what the server says of it; the files of its ``scans`` and the ``fused`` image, in ``folder``;
+            ``notes``. Nothing when all cases have a verdict.
+        """
+        sample = self.next_case(strategy)
+        if not sample:
+            return {}
+        scans = self.download_scans(sample, Path(folder))
+        fused = Path(folder) / "fused.nrrd"
+        notes = self.fuse(sample["id"], model, fused)
+        return {"sample": sample, "scans": [str(file) for file in scans], "fused": str(fused), "notes": notes}
 
     def judge(self, case: str, verdict: dict[str, Any]) -> dict[str, Any]:
         """Give a verdict; when this returns, it is on the server's disk."""
         query = urlencode({"image": case})
-        return self._json("PUT", f"/datastore/label?{query}", {"params": json.dumps(verdict)})
+        stored: dict[str, Any] = self._json(
+            "PUT", f"/datastore/label?{query}", {"params": json.dumps(verdict)}
+        )
+        return stored
 
-    def score(self, method: str) -> None:
-        """Begin to score all cases."""
-        self._json("POST", f"/scoring/{quote(method)}")
+    def score(self, methods: list[str]) -> None:
+        """Begin to score all cases by each method."""
+        for method in methods:
+            self._json("POST", f"/scoring/{quote(method)}")
 
     def train(self, model: str, reader: str) -> None:
         """Begin a round of training."""
@@ -81,11 +103,17 @@ class LabelClient:
 
     def progress(self, kind: str) -> dict[str, Any]:
         """Return the state of the last ``"train"`` or ``"scoring"``."""
-        return self._json("GET", f"/{kind}/")
+        task: dict[str, Any] = self._json("GET", f"/{kind}/")
+        return task
+
+    def watch(self, kind: str) -> dict[str, Any]:
+        """Return how a background task stands: its ``task``, all ``rounds`` of training, and ``info``."""
+        return {"task": self.progress(kind), "rounds": self.rounds(), "info": self.info()}
 
     def rounds(self) -> list[dict[str, Any]]:
         """Return the record of every round of training."""
-        return self._json("GET", "/rounds/")
+        records: list[dict[str, Any]] = self._json("GET", "/rounds/")
+        return records
 
     def _json(
         self, method: str, address: str, fields: dict[str, str] | None = None, as_json: bool = False
@@ -111,7 +139,8 @@ class LabelClient:
             kind = {"Content-Type": content_type}
         request = Request(self._url + address, body, self._headers | kind, method=method)
         try:
-            return self._opener.open(request, timeout=_SECONDS)
+            answer: http.client.HTTPResponse = self._opener.open(request, timeout=_SECONDS)
+            return answer
         except HTTPError as error:
             raise FusionError(_sentence(error)) from error
         except (URLError, OSError, http.client.HTTPException) as error:
