@@ -11,15 +11,21 @@ from volfuse.console import BAD_INPUT, Verbose, err, one_sentence, out
 
 def info(
     paths: Annotated[list[Path], typer.Argument(help="Images or DICOM folders; two are compared.")],
+    series: Annotated[
+        list[str] | None,
+        typer.Option(help="Which DICOM series: once for all paths, or once for each with 'auto' for others."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     verbose: Verbose = False,
 ) -> None:
     """Show what would be read, and whether two images lie on each other. Nothing is written."""
     with one_sentence(verbose):
+        from volfuse.fusion.options import FusionOptions
+        from volfuse.fusion.pipeline import readings
         from volfuse.info.report import look_at
         from volfuse.info.tables import image_table, relation_table, series_table
 
-        report = look_at(paths)
+        report = look_at(paths, readings(FusionOptions(series=series or "auto"), len(paths)))
         if as_json:
             out.print_json(json.dumps(report.to_json()))
         else:

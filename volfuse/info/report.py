@@ -11,6 +11,7 @@ from volfuse.errors import FusionError
 from volfuse.imaging.dicom import SeriesSummary, list_series
 from volfuse.imaging.files import read_image
 from volfuse.imaging.relation import Relation, relate
+from volfuse.imaging.stored import Reading
 from volfuse.imaging.summary import Summary, summarize
 from volfuse.registration.verdict import Verdict, registered
 
@@ -71,12 +72,12 @@ class Report:
         return asdict(self)
 
 
-def look_at(paths: Sequence[Path]) -> Report:
+def look_at(paths: Sequence[Path], readings: Sequence[Reading] | None = None) -> Report:
     """Read images and return what is found out about them; an image that cannot be read is an entry with an error."""
     entries, images = [], []
-    for path in paths:
+    for path, reading in zip(paths, readings or [Reading()] * len(paths), strict=True):
         try:
-            image = read_image(path)
+            image = read_image(path, reading)
         except FusionError as error:
             entries.append(Entry(str(path), error=str(error), series=_series(path)))
             continue

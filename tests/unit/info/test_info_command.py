@@ -107,6 +107,8 @@ def test_a_folder_with_several_series_is_listed(tmp_path: Path) -> None:
     assert "│ 1 │ CT │ │ │ 20 x 16 x 9 │" in told and "│ 2 │ CT │ │ │ 20 x 16 x 12 │" in told
     entry = json.loads(run(tmp_path / "study", "--json").stdout)["images"][0]
     assert [each["number"] for each in entry["series"]] == [1, 2] and entry["summary"] is None
+    chosen = run(tmp_path / "study", "--series", "2")
+    assert chosen.exit_code == 0 and "20 x 16 x 12" in chosen.stdout
 
 
 def test_nothing_is_written(mr_file: Path, pet_file: Path, tmp_path: Path) -> None:
