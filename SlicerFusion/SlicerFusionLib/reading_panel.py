@@ -122,13 +122,20 @@ class ReadingPanel:
         has_contributions = result is not None and contributions_of(result) and _sources(result)
         self._ui.contributionsButton.setVisible(bool(has_contributions))
         self._ui.checkerboardCheckBox.setEnabled(all(self._view.pair))
+        self._ui.keptLabel.setText("\n".join(self._kept(volume) for volume in self._measured))
+        self._ui.keptLabel.setVisible(bool(self._measured))
         self._fill_table([(volume, quality_of(volume)) for volume in self._measured])
+
+    def _kept(self, fused: slicer.vtkMRMLVolumeNode) -> str:
+        """Say what the model of a fused volume keeps of a lesion that one scan alone shows."""
+        model = self._models.get(fused.GetAttribute(MODEL_ATTRIBUTE))
+        return f"{model.title}: {model.kept}" if model else ""
 
     def _fill_table(
         self, measured: Sequence[tuple[slicer.vtkMRMLVolumeNode, dict[str, float | None]]]
     ) -> None:
         table = self._ui.qualityTable
-        table.setVisible(any(values for _, values in measured))
+        self._ui.qualitySection.setVisible(any(values for _, values in measured))
         table.setRowCount(len(QUALITIES))
         table.setColumnCount(1 + len(measured))
         names = [volume.GetAttribute(MODEL_ATTRIBUTE) for volume, _ in measured]

@@ -91,6 +91,10 @@ def test_a_result_is_placed_noted_measured_and_chosen(
     assert result.GetAttribute("SlicerFusion.Version") == "1.2"
     options = json.loads(result.GetAttribute("SlicerFusion.Options"))
     assert (options["plane"], options["device"], len(options["windows"])) == ("axial", "cpu", 2)
+    assert panel.ui.keptLabel.text.startswith(
+        "Laplacian pyramid: Keeps 0.7 of a lesion's contrast; loses 1 in "
+    )
+    assert panel.ui.qualitySection.collapsed and not panel.ui.qualitySection.isHidden()
     table = panel.ui.qualityTable
     assert [table.item(row, 0).text() for row in range(table.rowCount)] == [each.title for each in QUALITIES]
     assert [table.item(row, 1).text() for row in range(2)] == ["0.750", "-"]
@@ -188,7 +192,7 @@ def test_cancel_asks_the_worker_and_waits_for_its_answer(panel: FusionPanel, wor
     worker.say("cancelled")
     assert status(panel) == "Cancelled."
     assert buttons(panel) == (True, False)
-    assert panel.ui.qualityTable.isHidden()
+    assert panel.ui.qualitySection.isHidden() and panel.ui.keptLabel.isHidden()
 
 
 @pytest.mark.usefixtures("pair")
