@@ -69,7 +69,7 @@ def from_stored(stored: StoredImage, name: str, stored_dtype: str | None = None)
         "original_affine": stored.affine.copy(),
         "space": "RAS",
         "filename_or_obj": name,
-        "stored_dtype": stored_dtype or str(stored.voxels.dtype),
+        "stored_dtype": stored_dtype or stored.voxels.dtype.name,
         "dimension": stored.dimension,
         "has_geometry": stored.has_geometry,
         "about": replace(stored.about, notes=notes).to_meta(),

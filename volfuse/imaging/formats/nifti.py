@@ -20,6 +20,7 @@ _PAIR = {".hdr": ".img", ".img": ".hdr"}
 _ANALYZE = nibabel.Spm99AnalyzeHeader
 _SINGLE_MAGIC = (b"n+1", b"n+2")
 _LABEL_INTENTS = (1002, 1003)  # a label, a name of a region of the brain
+_CIFTI_INTENTS = range(3000, 3100)
 _VECTOR_AXIS = 4  # the fifth dimension, where NIfTI keeps the components of a voxel
 _RGB = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
 
@@ -52,6 +53,8 @@ def open_nifti(path: Path) -> VolumeFile:
             raise elsewhere(path)
         voxels = _other_of_pair(file)
         _, packing = beginning(voxels, 4)
+    if kind is not _ANALYZE and int(header["intent_code"]) in _CIFTI_INTENTS:
+        raise FusionError(f"{path.name} is a CIFTI file, which holds no image; choose an image.")
     slope, intercept = header.get_slope_inter()
     offset, is_analyze = header.get_data_offset(), kind is _ANALYZE
     if is_analyze:

@@ -25,6 +25,9 @@ _MAGIC: Mapping[bytes, str] = {
     b"%PDF": "a PDF document",
     b"RIFF": "a RIFF file, such as WebP",
     b"TRACK": "a file of tracks",
+    b"mrtrix tracks": "a file of tracks",
+    b"\ntype ": "an AFNI header",
+    b"MATRIX7": "an ECAT 7 file",
 }
 
 
