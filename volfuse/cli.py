@@ -14,6 +14,7 @@ from volfuse.errors import missing_package
 from volfuse.flags import with_option_flags
 from volfuse.fusion.options import FusionOptions
 from volfuse.info.cli import info as info_command
+from volfuse.label.cli import app as readers_command
 from volfuse.models import DEFAULT_MODEL, find
 from volfuse.models.cli import app as models_command
 from volfuse.paths import check_paths
@@ -93,6 +94,7 @@ def fuse(
 app.command("register")(register_command)
 app.command("info")(info_command)
 app.add_typer(models_command)
+app.add_typer(readers_command, name="readers")
 
 
 @app.command()
@@ -192,6 +194,7 @@ def serve(
         from volfuse.label.serving import serve as start
 
         def announce(url: str, token: str) -> None:
+            token = token or "one for each reader; see volfuse readers"
             out.print(f"URL:   {url}\nToken: {token}", soft_wrap=True, highlight=False, markup=False)
             if not is_loopback(host):
                 out.print(

@@ -48,6 +48,16 @@ class Layout:
         return self.home / "leases"
 
     @property
+    def readers(self) -> Path:
+        """The readers, and the hashes of their tokens."""
+        return self.home / "readers" / "tokens.json"
+
+    @property
+    def audit(self) -> Path:
+        """Who did what."""
+        return self.home / "audit.jsonl"
+
+    @property
     def rounds(self) -> Path:
         """Records of training."""
         return self.home / "rounds"

@@ -15,7 +15,7 @@ from volfuse.label.datastore import paired
 from volfuse.label.models import loaded
 from volfuse.models import DEFAULT_MODEL
 
-_MODELS = (DEFAULT_MODEL, "laplacian", "guided_filter")
+QUICK_MODELS = (DEFAULT_MODEL, "laplacian", "guided_filter")
 """What is scored unless the request names others: quick, and different from each other."""
 
 
@@ -38,7 +38,7 @@ class Scoring(ScoringMethod):
     def __call__(self, request: Mapping[str, Any], datastore: Datastore) -> dict[str, Any]:
         """Score all cases; ``request["models"]`` names the models. A case that cannot be fused is reported."""
         store = paired(datastore)
-        models = request.get("models") or list(_MODELS)
+        models = request.get("models") or list(QUICK_MODELS)
         failed: dict[str, str] = {}
         for case in store.list_images():
             try:

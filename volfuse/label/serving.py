@@ -9,6 +9,8 @@ from pathlib import Path
 
 from volfuse.errors import FusionError
 from volfuse.label.cases import find_cases
+from volfuse.label.layout import Layout
+from volfuse.label.tokens import ReaderTokens
 
 TOKEN_VARIABLE = "VOLFUSE_TOKEN"
 """Environment variable with a token that stays the same from start to start."""
@@ -35,7 +37,7 @@ def serve(
         host: the address to listen on.
         port: 0 takes a free one.
         upload_limit: MiB of one request.
-        announce: called with URL and token when requests are taken.
+        announce: called with URL and token when requests are taken; the token is empty where readers have their own.
 
     Raises:
         FusionError: one sentence on what is missing or wrong.
@@ -59,7 +61,9 @@ def serve(
     from volfuse.label.server.start import ServerSettings, run
 
     settings = ServerSettings(studies, endings, host, port, token, upload_limit << 20)
-    run(settings, lambda url: announce(url, token))
+    readers = ReaderTokens(Layout(studies).readers)
+    readers.digests()  # raises if they cannot be read
+    run(settings, lambda url: announce(url, "" if readers.are_used else token))
 
 
 def is_loopback(host: str) -> bool:

@@ -15,6 +15,7 @@ from volfuse.label.activelearning.finetuning import FineTuning, fine_tune
 from volfuse.label.activelearning.measuring import margins, measure_hold_out, preference, shortcoming
 from volfuse.label.activelearning.publishing import own_loss, own_training, publish, round_file
 from volfuse.label.activelearning.utility import FEATURES, Answer
+from volfuse.label.agreement import agreement_on_comparisons, agreement_on_verdicts
 from volfuse.label.datastore import PairedDatastore, paired
 from volfuse.label.evidence import answers_of, comparisons_of
 from volfuse.label.lessons import Lessons
@@ -72,6 +73,10 @@ class FineTuneTask(TrainTask):
                 "cases": sorted({answer.case for answer in answers}),
                 "answers": [asdict(answer) for answer in answers],
                 "hold_out": held_out,
+                "agreement": {
+                    "verdicts": asdict(agreement_on_verdicts(datastore)),
+                    "comparisons": asdict(agreement_on_comparisons(datastore)),
+                },
                 "volfuse": __version__,
             }
         )

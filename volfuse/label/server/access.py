@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Request
 
-from volfuse.label.server.guard import is_token
+from volfuse.label.tokens import Access
 
 router = APIRouter(prefix="/auth", tags=["Access"])
 
@@ -22,12 +22,13 @@ def token(
     username: Annotated[str, Form(max_length=200)] = "",
 ) -> dict[str, str]:
     """Return the token to a client that knows it already."""
-    if not is_token(password, request.app.state.token):
-        raise HTTPException(401, "The password is the token that `volfuse serve` prints when it starts.")
+    access: Access = request.app.state.access
+    if access.reader(password) is None:
+        raise HTTPException(401, f"The password is the token. {access.hint}")
     return {"access_token": password, "token_type": "bearer"}
 
 
 @router.get("/token/valid", summary="Is the token right?")
-def is_valid() -> dict[str, str]:
-    """A request without it does not get here."""
-    return {"username": "reader"}
+def is_valid(request: Request) -> dict[str, str]:
+    """Return whose it is; a request without a token does not get here."""
+    return {"username": request.scope["reader"] or "reader"}

@@ -70,13 +70,13 @@ def keep_upload(upload: UploadFile, folder: Path, stem: str) -> Path:
 
 
 def reader_of(request: Request, given: ReaderParameters) -> str:
-    """Return who asks, as far as it is known."""
-    return given.reader or given.client_id or ""
+    """Return who asks: who the token belongs to or, where all share one, who they say they are."""
+    return request.scope["reader"] or given.reader or given.client_id or ""
 
 
 def renew_lease(request: Request, case: str) -> None:
     """Begin the time again for which a case is its reader's, who does something with it."""
-    store(request).leases.renew(case, None)
+    store(request).leases.renew(case, request.scope["reader"] or None)
 
 
 def scratch_folder(request: Request) -> Path:

@@ -1,9 +1,10 @@
 """What every request passes first: the check of the token, and the limit on its size."""
 
-import hmac
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+
+from volfuse.label.tokens import Access
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -16,11 +17,6 @@ OPEN_ADDRESSES = ("/auth/", "/auth/token")
 """What a client may ask without a token: whether it needs one, and to be given it for the password."""
 
 
-def is_token(given: str, token: str) -> bool:
-    """Compare in constant time, which does not tell how much of the token is right."""
-    return hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())
-
-
 class Guard:
     """Refuses requests without the token, and those that are larger than allowed.
 
@@ -28,13 +24,13 @@ class Guard:
 
     Args:
         app: what is guarded.
-        token: what ``Authorization: Bearer TOKEN`` must hold.
+        access: tells whose token ``Authorization: Bearer TOKEN`` holds; the scope of the request gets it as ``reader``.
         most_bytes: of one request.
     """
 
-    def __init__(self, app: App, token: str, most_bytes: int) -> None:
+    def __init__(self, app: App, access: Access, most_bytes: int) -> None:
         self._app = app
-        self._token = token
+        self._access = access
         self._most_bytes = most_bytes
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -43,9 +39,9 @@ class Guard:
         elif scope["type"] != "http":
             await send({"type": "websocket.close"})
         elif not self._is_known(scope):
-            await _refuse(send, 401, "A token is needed; `volfuse serve` prints it when it starts.")
+            await refuse(send, 401, self._access.hint)
         elif self._announced(scope) > self._most_bytes:
-            await _refuse(send, 413, self._too_large())
+            await refuse(send, 413, self._too_large())
         else:
             await self._pass_counted(scope, receive, send)
 
@@ -53,7 +49,8 @@ class Guard:
         if scope["path"] in OPEN_ADDRESSES:
             return True
         scheme, _, given = _header(scope, b"authorization").partition(" ")
-        return scheme.lower() == "bearer" and is_token(given, self._token)
+        scope["reader"] = self._access.reader(given) if scheme.lower() == "bearer" else None
+        return scope["reader"] is not None
 
     def _announced(self, scope: Message) -> int:
         text = _header(scope, b"content-length")
@@ -87,7 +84,7 @@ class Guard:
             if not is_refused:
                 raise
         if is_refused and not has_begun:
-            await _refuse(send, 413, self._too_large())
+            await refuse(send, 413, self._too_large())
 
     def _too_large(self) -> str:
         return f"A request may have {self._most_bytes >> 20} MiB; this one has more."
@@ -97,7 +94,8 @@ def _header(scope: Message, name: bytes) -> str:
     return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
 
 
-async def _refuse(send: Send, status: int, sentence: str) -> None:
+async def refuse(send: Send, status: int, sentence: str) -> None:
+    """Answer with a sentence in place of the app."""
     body = json.dumps({"detail": sentence}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if status == 401:

@@ -20,11 +20,14 @@ from monailabel.interfaces.utils import app as monailabel_apps
 from volfuse import __version__
 from volfuse.errors import FusionError
 from volfuse.label.application import FusionApp
+from volfuse.label.audit import AuditLog
 from volfuse.label.layout import Layout
 from volfuse.label.rounds import Rounds
-from volfuse.label.server import access, cases, fusing, learning, sessions, tasks
+from volfuse.label.server import access, cases, comparing, fusing, learning, sessions, tasks
 from volfuse.label.server.answers import ERRORS
+from volfuse.label.server.audited import Audited
 from volfuse.label.server.guard import App, Guard
+from volfuse.label.tokens import Access, ReaderTokens
 from volfuse.resources import shipped
 from volfuse.storage import remove_partial
 
@@ -74,9 +77,9 @@ def build(server: ServerSettings) -> App:
         redirect_slashes=False,
     )
     api.state.application = application
-    api.state.token = server.token
+    api.state.access = access_to_all = Access(server.token, ReaderTokens(application.layout.readers))
     api.state.sessions = sessions.Sessions(application.layout.sessions)
-    for part in (access, cases, fusing, learning, tasks, sessions):
+    for part in (access, cases, comparing, fusing, learning, tasks, sessions):
         api.include_router(part.router)
 
     @api.get("/info/", tags=["App"], summary="Models, strategies, scorings, trainers")
@@ -84,7 +87,8 @@ def build(server: ServerSettings) -> App:
         """Return what MONAI Label's clients build their menus from."""
         return application.info()
 
-    return Guard(api, server.token, server.upload_limit)
+    audited = Audited(api, AuditLog(application.layout.audit))
+    return Guard(audited, access_to_all, server.upload_limit)
 
 
 def run(server: ServerSettings, announce: Callable[[str], None]) -> None:
