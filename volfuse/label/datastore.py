@@ -22,6 +22,9 @@ from volfuse.storage import write_whole
 FINAL: Final = "final"
 """The tag of what a reader chose. Other tags are names of models; "original" would be a segmentation to Slicer."""
 
+SCORED: Final = "scored"
+"""Under what the scoring stores what its scores were made of, which is no news for clients."""
+
 
 class PairedDatastore(Datastore):
     """Cases of two scans each, fused images by model, verdicts.
@@ -96,7 +99,7 @@ class PairedDatastore(Datastore):
             "name": pair.reference.name,
             "second": pair.second.name,
             "verdict": verdict.verdict if verdict else None,
-            **scores,
+            **{name: value for name, value in scores.items() if name != SCORED},
             **({"damaged": damaged} if damaged else {}),
         }
 
