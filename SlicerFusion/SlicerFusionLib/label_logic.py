@@ -70,12 +70,13 @@ class LabelLogic:
             return
         self._begin("Connecting ...", self._connected, "info")
 
-    def next_case(self, strategy: str, model: str) -> None:
-        """Fetch the next case and what a model makes of it."""
+    def next_case(self, strategy: str, model: str, reader: str) -> None:
+        """Fetch the next case for a reader, and what a model makes of it."""
         self.close_case()
         self._folder = Path(tempfile.mkdtemp(prefix="volfuse-label-"))
         self.judged_model = model
-        self._begin("Fetching the next case ...", self._fetched, "fetch", strategy, model, str(self._folder))
+        arguments = strategy, model, str(self._folder), reader
+        self._begin("Fetching the next case ...", self._fetched, "fetch", *arguments)
 
     def submit(self, verdict: dict[str, Any]) -> None:
         """Send the verdict on the case that is shown."""
@@ -138,14 +139,17 @@ class LabelLogic:
 
     def _fetched(self, fetched: dict[str, Any]) -> None:
         if not fetched:
-            self.status = Status("Every case has a verdict.")
+            self.status = Status("There is no case left to judge.")
             return
         sample = fetched["sample"]
+        self.case = sample["id"]  # one that cannot be shown can be passed over
+        if fault := fetched.get("fault"):
+            self.status = Status(f"Case {self.case} cannot be shown; skip it. {fault}", is_error=True)
+            return
         reference, second = (self._load_volume(file) for file in fetched["scans"])
         provenance = Provenance(self.judged_model, self.judged_model, self.info["version"])
         fused = add_result(Path(fetched["fused"]), reference, second, provenance)
         self.volumes = [reference, second, fused]
-        self.case = sample["id"]
         shown = f"Case {self.case}: {sample['reason']}. {sample['open']} open."
         self.status = Status(with_notes(shown, fetched["notes"]))
 

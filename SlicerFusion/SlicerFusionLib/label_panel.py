@@ -12,7 +12,8 @@ from SlicerFusionLib.status_line import show_status
 
 _POLL_MILLISECONDS = 200
 _PREFER = "Prefer"
-_VERDICTS = {"Accept": "accept", "Reject": "reject", _PREFER: "prefer"}
+_WITHOUT_IMAGE = {"Skip": "skip", "Cannot judge": "cannot_judge"}
+_VERDICTS = {"Accept": "accept", "Reject": "reject", _PREFER: "prefer", **_WITHOUT_IMAGE}
 
 
 class LabelPanel:
@@ -66,6 +67,9 @@ class LabelPanel:
         """Return what the widgets say, as the server wants it."""
         ui = self._ui
         decision = _VERDICTS[ui.verdictComboBox.currentText]
+        if decision in _WITHOUT_IMAGE.values():
+            reason = ui.commentEdit.text or ui.verdictComboBox.currentText
+            return {"verdict": decision, "reason": reason, "reader": ui.readerEdit.text}
         return {
             "verdict": decision,
             "model": self.logic.judged_model,
@@ -81,7 +85,9 @@ class LabelPanel:
     def _next_case(self, *_: object) -> None:
         ui = self._ui
         self._start(
-            lambda: self.logic.next_case(ui.strategyComboBox.currentText, ui.serverModelComboBox.currentText)
+            lambda: self.logic.next_case(
+                ui.strategyComboBox.currentText, ui.serverModelComboBox.currentText, ui.readerEdit.text
+            )
         )
 
     def _submit(self, *_: object) -> None:

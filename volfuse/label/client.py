@@ -46,9 +46,10 @@ class LabelClient:
         info: dict[str, Any] = self._json("GET", "/info/")
         return info
 
-    def next_case(self, strategy: str) -> dict[str, Any]:
-        """Return the next case, or nothing when all have a verdict."""
-        sample: dict[str, Any] = self._json("POST", f"/activelearning/{quote(strategy)}")
+    def next_case(self, strategy: str, reader: str = "") -> dict[str, Any]:
+        """Return the next case, which is kept for this reader for a while, or nothing when none is left."""
+        address = f"/activelearning/{quote(strategy)}"
+        sample: dict[str, Any] = self._json("POST", address, {"reader": reader}, as_json=True)
         return sample
 
     def download_scans(self, sample: dict[str, Any], folder: Path) -> tuple[Path, Path]:
@@ -69,19 +70,22 @@ class LabelClient:
         notes: list[str] = json.loads(headers.get(NOTES_HEADER, "[]"))
         return notes
 
-    def fetch(self, strategy: str, model: str, folder: str) -> dict[str, Any]:
+    def fetch(self, strategy: str, model: str, folder: str, reader: str = "") -> dict[str, Any]:
         """Fetch the next case and what a model makes of it.
 
         Returns:
             ``sample``, what the server says of it; the files of its ``scans`` and the ``fused`` image, in ``folder``;
-            ``notes``. Nothing when all cases have a verdict.
+            ``notes``. Nothing when no case is left. Of a case that cannot be read ``sample`` and the ``fault``.
         """
-        sample = self.next_case(strategy)
+        sample = self.next_case(strategy, reader)
         if not sample:
             return {}
-        scans = self.download_scans(sample, Path(folder))
         fused = Path(folder) / "fused.nrrd"
-        notes = self.fuse(sample["id"], model, fused)
+        try:
+            scans = self.download_scans(sample, Path(folder))
+            notes = self.fuse(sample["id"], model, fused)
+        except FusionError as error:
+            return {"sample": sample, "fault": str(error)}
         return {"sample": sample, "scans": [str(file) for file in scans], "fused": str(fused), "notes": notes}
 
     def judge(self, case: str, verdict: dict[str, Any]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class ScriptedClient(LabelClient):
             "before": {"quality": 0.7},
             "after": {"quality": 0.71},
         }
-        self.failure = ""
+        self.failure = self.unfit = ""
         self.notes: list[str] = []
 
     def info(self) -> dict[str, Any]:
@@ -55,7 +55,8 @@ class ScriptedClient(LabelClient):
             "version": "1.0",
         }
 
-    def next_case(self, strategy: str) -> dict[str, Any]:
+    def next_case(self, strategy: str, reader: str = "") -> dict[str, Any]:
+        self.asked = reader
         if not self.open:
             return {}
         names = {"name": "case1_mr.nrrd", "second": "case1_pet.nrrd"}
@@ -65,6 +66,8 @@ class ScriptedClient(LabelClient):
         return self._write(folder / sample["name"], 1), self._write(folder / sample["second"], 2)
 
     def fuse(self, case: str, model: str, file: Path) -> list[str]:
+        if self.unfit:
+            raise FusionError(self.unfit)
         self._write(file, 7)
         return self.notes
 
@@ -192,7 +195,24 @@ def test_a_verdict_is_sent_as_the_widgets_say(server: FusionPanel, client: Scrip
     assert not ui.submitButton.isEnabled()
     assert (ui.ratingSpinBox.value, ui.commentEdit.text, ui.readerEdit.text) == (0, "", "Dr. A")
     ui.nextCaseButton.click()
-    assert finish(server) == "Every case has a verdict."
+    assert finish(server) == "There is no case left to judge."
+
+
+def test_a_case_that_cannot_be_shown_can_be_passed_over(server: FusionPanel, client: ScriptedClient) -> None:
+    connect(server)
+    ui = server.ui
+    client.unfit = "case1_pet.nrrd is damaged."
+    ui.readerEdit.text = "Dr. A"
+    ui.nextCaseButton.click()
+    assert finish(server) == "Case case1 cannot be shown; skip it. case1_pet.nrrd is damaged."
+    assert client.asked == "Dr. A" and server._server.logic.volumes == []
+    for row, decision, comment in ((3, "skip", ""), (4, "cannot_judge", "no PET")):
+        ui.verdictComboBox.setCurrentIndex(row)
+        ui.commentEdit.text = comment
+        reason = comment or "Skip"
+        assert server._server.verdict() == {"verdict": decision, "reason": reason, "reader": "Dr. A"}
+    ui.submitButton.click()
+    assert finish(server) == "The verdict on case1 is stored." and client.judged[0][0] == "case1"
 
 
 def test_no_rating_and_no_preference_are_sent_as_nothing(server: FusionPanel) -> None:
