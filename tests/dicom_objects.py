@@ -8,7 +8,7 @@ import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.sequence import Sequence as Items
-from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, generate_uid
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 MR = "1.2.840.10008.5.1.4.1.1.4"
@@ -76,16 +76,16 @@ def image_object(kind: str, stored: np.ndarray, **attributes: Any) -> Dataset:
     return dataset
 
 
-def write(path: Path, dataset: Dataset) -> Path:
-    """Write an object in explicit little endian, whichever pydicom there is."""
+def write(path: Path, dataset: Dataset, big_endian: bool = False) -> Path:
+    """Write an object in explicit little endian, or big, whichever pydicom there is."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = (
         dataset.SOPClassUID,
         dataset.SOPInstanceUID,
     )
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.TransferSyntaxUID = ExplicitVRBigEndian if big_endian else ExplicitVRLittleEndian
     dataset.file_meta, dataset.preamble = meta, bytes(128)
-    dataset.is_little_endian, dataset.is_implicit_VR = True, False
+    dataset.is_little_endian, dataset.is_implicit_VR = not big_endian, False
     path.parent.mkdir(parents=True, exist_ok=True)
     dcmwrite(path, dataset, write_like_original=False)
     return path

@@ -52,7 +52,7 @@ Model = Annotated[str, typer.Option(help="A name that `volfuse models` lists.")]
 
 
 @app.command()
-@with_option_flags
+@with_option_flags("command")
 def fuse(
     sources: Annotated[
         list[Path],

@@ -1,23 +1,25 @@
 """The options of one fusion as flags of a command. No torch: help answers at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import Parameter, signature
 from typing import Annotated, Any
 
 import typer
 
-from volfuse.fusion.options import Option, listed
+from volfuse.fusion.options import FrontEnd, Option, listed
 
 
-def with_option_flags(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command one flag for each option in place of its parameter ``options``.
+def with_option_flags(front_end: FrontEnd) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command one flag for each option of a front end in place of its parameter ``options``.
 
     The command gets them as a dictionary, which ``FusionOptions(**options)`` takes. A flag of an option with one entry
     for each source is in the singular and is given once for each.
     """
-    options = listed("command")
+    return lambda command: _with_flags(command, listed(front_end))
 
+
+def _with_flags(command: Callable[..., None], options: Sequence[Option]) -> Callable[..., None]:
     @wraps(command)
     def run(**arguments: Any) -> None:
         chosen = {each.name: arguments.pop(each.name) for each in options}

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args, get_type_hints
 from volfuse.choices import Color, Colormap, Plane, WindowChoice
 from volfuse.errors import FusionError
 
-FrontEnd = Literal["command", "server", "panel"]
+FrontEnd = Literal["command", "register", "server", "panel"]
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ class FusionOptions:
         "DICOM series",
         "Which DICOM series of a folder, once for all images or once for each: its number in the list that the error "
         "gives where there are several, or its UID.",
-        front_ends=("command",),
+        front_ends=("command", "register"),
         per_source=_SERIES,
     )
     rectify: bool = option(
@@ -225,13 +225,13 @@ class FusionOptions:
         "Rectify",
         "Resample DICOM slices that are sheared (gantry tilt) or unevenly spaced onto a regular grid, instead of "
         "refusing them.",
-        front_ends=("command",),
+        front_ends=("command", "register"),
     )
     skip_damaged: bool = option(
         False,
         "Skip damaged files",
         "Leave out DICOM files that cannot be read, instead of refusing their series.",
-        front_ends=("command",),
+        front_ends=("command", "register"),
     )
 
     def __post_init__(self) -> None:

@@ -22,8 +22,8 @@ _KEPT = ("uint8", "int8", "int16")  # what torch turns and slices; all others be
 
 
 def source_name(source: MetaTensor) -> str:
-    """Return the file name a message calls this source by."""
-    return Path(source.meta["filename_or_obj"]).name
+    """Return the file name a message calls this source by, with its folder where two have one name."""
+    return source.meta.get("called") or Path(source.meta["filename_or_obj"]).name
 
 
 def read_image(path: str | Path, reading: Reading | None = None) -> MetaTensor:
@@ -126,6 +126,6 @@ class SaveFusedd(MapTransform):
     def __call__(self, data: Mapping[Hashable, Any]) -> Mapping[Hashable, Any]:
         self.output_dir.mkdir(parents=True, exist_ok=True)
         for key in self.key_iterator(data):
-            case = data.get("case") or source_name(data[key]).split(".")[0]
+            case = data.get("case") or Path(source_name(data[key])).name.split(".")[0]
             write_image(data[key], self.output_dir / f"{case}_fused{self.suffix}")
         return data

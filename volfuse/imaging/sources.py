@@ -13,7 +13,7 @@ from monai.transforms import MapTransform
 from nibabel.spatialimages import SpatialImage
 
 from volfuse.errors import FusionError
-from volfuse.imaging.files import from_stored, read_image
+from volfuse.imaging.files import from_stored, read_image, source_name
 from volfuse.imaging.formats.itk import LPS_TO_RAS, from_itk
 from volfuse.imaging.stored import About, NiftiForms, Reading, StoredImage
 
@@ -77,7 +77,13 @@ class LoadSourcesd(MapTransform):
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         each = enumerate(zip(self.keys, self.readings, strict=True), 1)
-        return dict(data) | {key: as_image(data[key], number, reading) for number, (key, reading) in each}
+        images = {key: as_image(data[key], number, reading) for number, (key, reading) in each}
+        files = {image.meta["filename_or_obj"] for image in images.values()}
+        names = [Path(file).name for file in files]
+        for image in images.values():
+            if names.count(source_name(image)) > 1:
+                image.meta["called"] = "/".join(Path(image.meta["filename_or_obj"]).parts[-2:])
+        return dict(data) | images
 
 
 def _from_tensor(source: MetaTensor, number: int) -> MetaTensor:

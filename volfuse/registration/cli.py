@@ -1,15 +1,18 @@
 """The command ``volfuse register``. What computes loads only when it runs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from volfuse.console import Verbose, one_sentence
 from volfuse.errors import FusionError
+from volfuse.flags import with_option_flags
+from volfuse.fusion.options import FusionOptions
 from volfuse.paths import PICTURE_SUFFIXES, check_paths, output_suffix
 
 
+@with_option_flags("register")
 def register(
     reference: Annotated[Path, typer.Argument(help="The volume that stays where it is.")],
     second: Annotated[Path, typer.Argument(help="The volume of the same patient that is moved onto it.")],
@@ -29,6 +32,8 @@ def register(
             metavar="REFERENCE_POINTS SECOND_POINTS",
         ),
     ] = None,
+    *,
+    options: dict[str, Any],
     verbose: Verbose = False,
 ) -> None:
     """Align one volume with another: the result has the grid of REFERENCE and the values of SECOND."""
@@ -37,7 +42,9 @@ def register(
         if output_suffix(output).lower() in PICTURE_SUFFIXES:
             raise FusionError(f"{output.name} can hold one slice; choose .nii.gz, .nii, .nrrd or .mha.")
 
+        from volfuse.fusion.pipeline import readings
         from volfuse.registration.command import register_files
 
         names = stages and [name.strip() for name in stages.split(",")]
-        register_files(reference, second, output, names, landmarks)
+        how = readings(FusionOptions(**options), 2)
+        register_files([reference, second], how, output, names, landmarks)

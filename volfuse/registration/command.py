@@ -14,18 +14,19 @@ from volfuse.registration.volumes import Registration, register
 
 
 def register_files(
-    reference: Path,
-    second: Path,
+    sources: Sequence[Path],
+    readings: Sequence[Reading],
     output: Path,
     stages: Sequence[str] | None,
     landmarks: tuple[Path, Path] | None,
 ) -> None:
-    """Register, show how well it went, and write the registered volume.
+    """Register the second source onto the first, show how well it went, and write the registered volume.
 
     Raises:
         FusionError: if something is wrong with the input, or the result fails the quality gate; nothing is written.
     """
     with progress_bar("Registering", "stages") as progress:
+        reference, second = (as_image(*each) for each in zip(sources, (1, 2), readings, strict=True))
         done = register(reference, second, stages, landmarks, progress)
     out.print(quality_table(done))
     if done.landmark_error is not None:
@@ -37,7 +38,7 @@ def register_files(
         )
     show_notes(done.notes)
     # The person who marked the landmarks knows better than the gate.
-    pass_gate(done, second.name, reference.name, only_warn=landmarks is not None)
+    pass_gate(done, sources[1].name, sources[0].name, only_warn=landmarks is not None)
     out.print(f"Registered volume: {write_image(done.image, output)}", soft_wrap=True, highlight=False)
 
 

@@ -76,3 +76,16 @@ def test_a_window_for_a_colour_image_is_left_out_and_told(tmp_path: Path, save_h
         "c.png is in colour and keeps its own brightness; no window is applied to it.",
     )
     assert preprocessing(KEYS)(files)["image"].meta["notes"] == ()
+
+
+def test_two_files_of_one_name_are_called_with_their_folders(
+    mr_file: Path, pet_file: Path, tmp_path: Path
+) -> None:
+    files = [tmp_path / name / "1.nii.gz" for name in ("mr", "pet")]
+    for file, source in zip(files, (mr_file, pet_file), strict=True):
+        file.parent.mkdir()
+        file.write_bytes(source.read_bytes())
+    case = preprocessing(KEYS)(dict(zip(KEYS, files, strict=True)))
+    assert list(case["image"].meta["notes"]) == [
+        "pet/1.nii.gz is resampled onto the grid of mr/1.nii.gz and covers 95% of it."
+    ]

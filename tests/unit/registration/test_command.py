@@ -11,6 +11,7 @@ from monai.data import MetaTensor
 from typer.testing import CliRunner, Result
 
 from tests.conftest import grid
+from tests.dicom_objects import write_slices
 from volfuse.cli import app
 from volfuse.data.displaced import DisplacedPair, displaced_pair
 from volfuse.imaging.files import write_image
@@ -183,3 +184,17 @@ def test_bad_outputs_are_refused_before_any_work(tmp_path: Path) -> None:
         result = run("register", reference, second, "-o", output)
         assert result.exit_code == 2 and sentence in result.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.nii.gz", "b.nii.gz"]
+
+
+def test_series_are_chosen_for_both_volumes(tmp_path: Path) -> None:
+    folder = tmp_path / "disc"
+    for number in (1, 2):
+        places = [(0, 0, 4 * k) for k in range(9)]
+        write_slices(folder / str(number), places, SeriesInstanceUID=f"1.{number}")
+    out = tmp_path / "out.nii.gz"
+    refused = run("register", folder, folder, "-o", out)
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("Error: disc holds 2 DICOM series: ")
+    refused = run("register", folder, folder, "-o", out, "--series", "1", "--series", "3")
+    assert refused.exit_code == 2
+    assert "3" in refused.stderr and not out.exists()

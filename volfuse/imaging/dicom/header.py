@@ -50,7 +50,7 @@ _MOST_PACKED = 20_000
 class Header:
     """What a file says up to its pixels; of these the tag (0 without pixels), where they begin, and their length.
 
-    ``size`` is that of the file, or of what it inflates to.
+    ``size`` is that of the file, or of what it inflates to; ``in_words`` tells whether pixels are written as OW.
     """
 
     dataset: FileDataset
@@ -58,6 +58,7 @@ class Header:
     tag: int = 0
     offset: int = 0
     length: int = 0
+    in_words: bool = False
 
 
 def read_header(path: Path) -> Header:
@@ -93,12 +94,12 @@ def inflated(file: BinaryIO) -> BinaryIO:
     return io.BytesIO(meta.replace(_DEFLATED.encode(), b"1.2.840.10008.1.2.1\0\0\0") + plain)
 
 
-def _read_to_pixels(file: BinaryIO) -> tuple[FileDataset, tuple[int, ...]]:
-    found: list[int] = []
+def _read_to_pixels(file: BinaryIO) -> tuple[FileDataset, tuple[Any, ...]]:
+    found: list[Any] = []
 
-    def stop(tag: Any, _: str | None, length: int) -> bool:
+    def stop(tag: Any, kind: str | None, length: int) -> bool:
         if tag in _PIXELS:
-            found[:] = int(tag), file.tell(), length
+            found[:] = int(tag), file.tell(), length, kind == "OW"
         return tag in _PIXELS
 
     return read_partial(file, stop_when=stop, force=True), tuple(found)
@@ -187,6 +188,7 @@ def _pixel_format(header: Header) -> PixelFormat:
         syntax=syntax,
         offset=header.offset,
         length=None if header.length == _UNDEFINED else header.length,
+        in_words=bool(header.in_words),
         palette=_palette(dataset),
     )
 
@@ -203,7 +205,8 @@ def _no_room(pixels: PixelFormat, size: int) -> str:
     """Return why pixels cannot be what the header promises, in a file of so many bytes, or nothing."""
     if not (pixels.rows and pixels.columns):
         return "has no rows or no columns"
-    if pixels.bits_allocated not in (8, 16, 32, 64) or pixels.samples not in (1, 3, 4):
+    ends_within_word = pixels.swaps_bytes and frame_bytes(pixels) % 2
+    if pixels.bits_allocated not in (8, 16, 32, 64) or pixels.samples not in (1, 3, 4) or ends_within_word:
         return f"has pixels of {pixels.samples} times {pixels.bits_allocated} bits, which are not read"
     if not 0 < pixels.bits_stored <= pixels.high_bit + 1 <= pixels.bits_allocated:
         return "contradicts itself on the bits of its pixels"

@@ -26,6 +26,7 @@ class PixelFormat:
         syntax: UID of the transfer syntax.
         offset: where the pixels begin in the file, or in what it inflates to.
         length: of the pixels in bytes; ``None`` where they lie in fragments, as compressed ones do.
+        in_words: whether they are written as words of 16 bits.
         palette: tables of red, green and blue, (entries, 3) 0..255, with the number of their first entry.
     """
 
@@ -44,7 +45,13 @@ class PixelFormat:
     syntax: str
     offset: int
     length: int | None
+    in_words: bool = False
     palette: tuple[int, np.ndarray] | None = None
+
+    @property
+    def swaps_bytes(self) -> bool:
+        """Whether bytes stand in pairs the other way round: 8 bits in words whose highest byte comes first."""
+        return self.is_big_endian and self.in_words and self.bits_allocated == 8
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,8 @@ def _plain(data: bytes, pixels: PixelFormat) -> np.ndarray:
     kind = "f" if pixels.is_float else "i" if pixels.is_signed else "u"
     order = ">" if pixels.is_big_endian else "<"
     stored = np.frombuffer(data, f"{order}{kind}{pixels.bits_allocated // 8}")
+    if pixels.swaps_bytes:
+        stored = stored.reshape(-1, 2)[:, ::-1].reshape(-1)
     rows, columns, samples = pixels.rows, pixels.columns, pixels.samples
     if samples == 1:
         return stored.reshape(rows, columns)

@@ -244,3 +244,14 @@ def test_an_item_may_be_empty(tmp_path: Path) -> None:
     scan = pet()
     scan.RadiopharmaceuticalInformationSequence = Items([])
     assert read(tmp_path / "pet", scan).about.suv_reason == "its header has no injected dose"
+
+
+def test_bytes_in_big_endian_words_are_put_right(tmp_path: Path) -> None:
+    levels = np.random.default_rng(1).integers(0, 256, (6, 8), np.uint8)
+    dataset = placed(STORED)
+    dataset.Rows, dataset.Columns = levels.shape
+    dataset.BitsAllocated = dataset.BitsStored = 8
+    dataset.HighBit = 7
+    dataset.PixelData = levels.reshape(-1, 2)[:, ::-1].tobytes()
+    path = write(tmp_path / "big.dcm", dataset, big_endian=True)
+    np.testing.assert_array_equal(read_dicom(path, Reading()).voxels[..., 0].T, levels)
