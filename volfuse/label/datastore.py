@@ -15,7 +15,7 @@ from volfuse.label.errors import Damaged, NotFound
 from volfuse.label.hold_out import hold_out
 from volfuse.label.layout import Layout
 from volfuse.label.leases import Leases
-from volfuse.label.records import read_record
+from volfuse.label.records import damaged, read_record
 from volfuse.label.verdicts import VerdictStore
 from volfuse.storage import write_whole
 
@@ -206,6 +206,9 @@ class PairedDatastore(Datastore):
     def _stored_scores(self, image_id: str) -> dict[str, Any]:
         path = self.layout.scores / f"{image_id}.json"
         scores: dict[str, Any] = read_record(path) if path.is_file() else {}
+        expected = {"quality": dict, "disagreement": float, "appearance": list}
+        if not all(isinstance(scores[name], kind) for name, kind in expected.items() if name in scores):
+            raise damaged(path)
         return scores
 
     def refresh(self) -> None:

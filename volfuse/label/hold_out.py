@@ -5,7 +5,7 @@ import json
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from volfuse.label.records import read_record
+from volfuse.label.records import damaged, read_record
 from volfuse.storage import write_whole
 
 _SHARE = 0.2
@@ -26,7 +26,7 @@ def hold_out(file: Path, cases: Sequence[str], seen: Collection[str]) -> set[str
     Raises:
         Damaged: if the list cannot be read.
     """
-    kept = set(read_record(file, list)) if file.is_file() else set()
+    kept = _read(file) if file.is_file() else set()
     wanted = max(1, round(_SHARE * len(cases))) if len(cases) >= _FEWEST_CASES else 0
     missing = wanted - len(kept.intersection(cases))
     if missing > 0:
@@ -34,6 +34,13 @@ def hold_out(file: Path, cases: Sequence[str], seen: Collection[str]) -> set[str
         kept.update(free[:missing])
         write_whole(file, json.dumps(sorted(kept)))
     return kept.intersection(cases)
+
+
+def _read(file: Path) -> set[str]:
+    cases = read_record(file, list)
+    if not all(isinstance(case, str) for case in cases):
+        raise damaged(file)
+    return set(cases)
 
 
 def _draw(case: str) -> str:

@@ -1,4 +1,5 @@
-import threading
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,14 +33,22 @@ def test_numbers_go_up_over_gaps_and_damaged_files(tmp_path: Path) -> None:
     assert isinstance(read[2], Damaged) and isinstance(read[7], Damaged)
 
 
-def test_nobody_gets_a_number_twice(tmp_path: Path) -> None:
-    def add() -> None:
-        for _ in range(10):
-            NumberedRecords(tmp_path).add(lambda number: {"n": number})
+ADD = """
+import sys, threading
+from pathlib import Path
+from volfuse.label.records import NumberedRecords
 
-    threads = [threading.Thread(target=add) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+def add():
+    for _ in range(10):
+        NumberedRecords(Path(sys.argv[1])).add(lambda number: {"n": number})
+
+threads = [threading.Thread(target=add) for _ in range(2)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+
+
+def test_neither_threads_nor_processes_get_a_number_twice(tmp_path: Path) -> None:
+    processes = [subprocess.Popen([sys.executable, "-c", ADD, str(tmp_path)]) for _ in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
     assert list(NumberedRecords(tmp_path).read(lambda record: record["n"]).values()) == list(range(1, 41))
