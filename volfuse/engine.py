@@ -188,13 +188,3 @@ def report_handlers(
             summary_ops=["mean", "std", "median"],
         ),
     ]
-
-
-def newest_checkpoint(folder: str | Path) -> str | None:
-    """Return the checkpoint in ``folder`` of the latest epoch, or ``None`` to start from the beginning."""
-    checkpoints = Path(folder).glob("checkpoint_epoch=*.pt")
-    return str(max(checkpoints, key=_epoch, default="")) or None
-
-
-def _epoch(checkpoint: Path) -> int:
-    return int(checkpoint.stem.split("=")[1])

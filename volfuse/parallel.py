@@ -1,15 +1,20 @@
 """Training in several processes, one per GPU, as ``torchrun`` starts them, for ``multi_gpu_train.json`` of a bundle."""
 
 import os
+import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 import ignite.distributed as idist
 import torch
 import torch.distributed as dist
 from monai.data import DistributedSampler
+from monai.handlers import CheckpointSaver, StatsHandler, TensorBoardHandler
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import Dataset
+
+_WRITERS = (CheckpointSaver, StatsHandler, TensorBoardHandler)
 
 
 def local_device() -> torch.device:
@@ -18,8 +23,18 @@ def local_device() -> torch.device:
 
 
 def is_first() -> bool:
-    """Tell whether this is the process that validates, writes and reports."""
-    return dist.get_rank() == 0
+    """Tell whether this is the process that writes and reports; a process without others is."""
+    return not dist.is_initialized() or dist.get_rank() == 0
+
+
+def log_dir(folder: str) -> str:
+    """Return ``folder`` in the first process, and in others one that nobody looks at: MONAI makes a log in each."""
+    return folder if is_first() else tempfile.mkdtemp()
+
+
+def without_writers(handlers: Sequence[Any]) -> list[Any]:
+    """Return all handlers in the first process, and in others those that neither write nor report."""
+    return [handler for handler in handlers if is_first() or not isinstance(handler, _WRITERS)]
 
 
 def start(device: torch.device) -> None:

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -50,65 +51,79 @@ def test_the_metadata_follow_the_specification(bundle: Bundle) -> None:
     assert bundle.metadata["version"] in bundle.metadata["changelog"]
 
 
-def test_monai_finds_every_required_property(bundle: Bundle, pairs: Path) -> None:
+def test_monai_finds_every_required_property(bundle: Bundle, pairs: Path, case: Path) -> None:
     train = workflow(bundle, "train", ["train.json"], dataset_dir=str(pairs), tasks=["phantom"])
     train.initialize()
     assert train.check_properties() in ([], None)
-    inference = workflow(bundle, "infer", ["inference.json"], dataset_dir=str(pairs))
+    inference = workflow(bundle, "infer", ["inference.json"], dataset_dir=str(case.parent))
     inference.initialize()
     assert inference.check_properties() in ([], None)
 
 
 def test_every_network_can_train_for_what_is_measured(bundle: Bundle) -> None:
-    recipe = workflow(bundle, "train", ["train.json"], recipe="quality", max_epochs=1)
-    loss = recipe.parser.get_parsed_content("loss")
+    own = bundle.name == "unionnet"
+    quality = workflow(bundle, "train", ["train.json"] if own else ["train.json", "quality.json"])
+    loss = quality.parser.get_parsed_content("loss")
     assert any(isinstance(part, QualityLoss) for part in loss.modules())
-    train = json.loads((bundle.root / "configs" / "train.json").read_text())
-    assert bundle.name == "unionnet" or "paper" in (train.get("recipes") or train["losses"])
+    published = workflow(bundle, "train", ["train.json"]).parser.get_parsed_content("loss")
+    assert own or not any(isinstance(part, QualityLoss) for part in published.modules())
 
 
-def train_encoders(bundle: Bundle, pairs: Path, folder: Path) -> None:
-    """Train what stage 2 of a bundle with two stages starts from, one epoch for each source, into ``folder``."""
+def test_every_recipe_has_a_folder_of_its_own_beside_the_shipped_weights(bundle: Bundle) -> None:
+    files = (bundle.root / "configs").glob("*.json")
+    folders = [
+        json.loads(file.read_text()).get("output_dir", "") for file in files if file.stem != "inference"
+    ]
+    named = [folder for folder in folders if folder]
+    assert named and len(named) == len(set(named))
+    assert all(folder.startswith("$@bundle_root + '/runs/") for folder in named)
+
+
+def test_the_recorded_command_names_the_configurations(bundle: Bundle) -> None:
+    for record in bundle.metadata["weights"].values():
+        last = record["command"].rpartition("--config_file ")[2]
+        assert [f"configs/{name}" for name in record["configs"]] == re.findall(r"configs/\w+\.json", last)
+
+
+def train_encoders(bundle: Bundle, pairs: Path, folder: Path) -> dict[str, object]:
+    """Train what a bundle with two stages starts from, one epoch for each source; returns options of the second."""
     if not (bundle.root / "configs" / "train_autoencoder.json").is_file():
-        return
+        return {}
     for source in range(bundle.num_sources):
         overrides = {
             "dataset_dir": str(pairs),
             "tasks": ["phantom"],
             "max_epochs": 1,
-            "checkpoint_dir": str(folder),
+            "output_dir": str(folder / f"encoder_{source}"),
         }
         run(workflow(bundle, "train", ["train.json", "train_autoencoder.json"], source=source, **overrides))
+    return {
+        "encoders": [str(folder / f"encoder_{source}" / "last.pt") for source in range(bundle.num_sources)]
+    }
 
 
 def test_training_lowers_the_loss_and_resumes(bundle: Bundle, pairs: Path, tmp_path: Path) -> None:
-    train_encoders(bundle, pairs, tmp_path / "runs")
-    losses: list[float] = []
+    encoders = train_encoders(bundle, pairs, tmp_path)
 
-    def train(epochs: int) -> None:
+    def train(epochs: int) -> list[dict[str, float]]:
         overrides = {
             "dataset_dir": str(pairs),
             "tasks": ["phantom"],
             "max_epochs": epochs,
             "val_interval": epochs,
             "learning_rate": 0.002,
-            "output_dir": str(tmp_path / "models"),
-            "checkpoint_dir": str(tmp_path / "runs"),
+            "output_dir": str(tmp_path / "run"),
         }
-        job = workflow(bundle, "train", ["train.json"], **overrides)
-        job.initialize()
-        trainer = job.parser.get_parsed_content("train::trainer")
-        trainer.add_event_handler(
-            "EPOCH_COMPLETED", lambda engine: losses.append(engine.state.output[0]["loss"])
-        )
-        job.run()
+        run(workflow(bundle, "train", ["train.json"], **overrides, **encoders))
+        return json.loads((tmp_path / "run" / "metrics.json").read_text())["epochs"]
 
-    train(10)
-    assert len(losses) == 10 and losses[-1] < 0.9 * losses[0]
-    train(12)  # starts from the checkpoint of epoch 10
-    assert len(losses) == 12
-    weights = torch.load(tmp_path / "models" / "model.pt", weights_only=True)
-    assert weights.keys() == torch.load(bundle.weights, weights_only=True).keys()
+    before = train(10)
+    assert len(before) == 10 and before[-1]["loss"] < 0.9 * before[0]["loss"]
+    after = train(12)  # starts from the checkpoint of epoch 10
+    assert len(after) == 12 and after[:10] == before
+    for name in ("best.pt", "last.pt"):
+        weights = torch.load(tmp_path / "run" / name, weights_only=True)
+        assert weights.keys() == torch.load(bundle.weights, weights_only=True).keys()
 
 
 def test_evaluation_writes_one_row_per_image(bundle: Bundle, pairs: Path, tmp_path: Path) -> None:
@@ -214,7 +229,9 @@ def test_two_processes_train_together(bundle: Bundle, pairs: Path, tmp_path: Pat
         command, check=False, cwd=bundle.root, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    weights = torch.load(tmp_path / "models" / "model.pt", weights_only=True)
+    folder = tmp_path / "runs" / ("quality" if bundle.name == "unionnet" else "paper")
+    assert len(json.loads((folder / "metrics.json").read_text())["epochs"]) == 2
+    weights = torch.load(folder / "best.pt", weights_only=True)
     assert weights.keys() == torch.load(bundle.weights, weights_only=True).keys()
 
 

@@ -10,28 +10,28 @@ from volfuse.models import bundles
 
 
 @pytest.mark.parametrize(
-    ("recipe", "weights"), [("paper", "focal_stack.pt"), ("quality", "focal_stack_quality.pt")]
+    "files",
+    [
+        ["train.json", "train_focal_stack.json"],
+        ["train.json", "train_focal_stack.json", "focal_stack_quality.json"],
+    ],
 )
 def test_a_network_for_focal_planes_trains_and_is_measured_against_the_truth(
-    recipe: str, weights: str, pairs: Path, tmp_path: Path
+    files: list[str], pairs: Path, tmp_path: Path
 ) -> None:
     bundle = bundles()["tafie"]
     overrides = {
         "dataset_dir": str(pairs),
-        "recipe": recipe,
         "tasks": ["phantom"],
         "num_planes": 3,
         "network_def::embed_dim": 8,
         "crop_size": [32, 32],
         "output_dir": str(tmp_path),
-        "checkpoint_dir": str(tmp_path / "runs"),
     }
-    files = ["train.json", "train_focal_stack.json"]
     run(workflow(bundle, "train", files, max_epochs=2, val_interval=2, **overrides))
-    files.append("evaluate_focal_stack.json")
     run(
         workflow(
-            bundle, "train", files, weights=str(tmp_path / weights), report_dir=str(tmp_path), **overrides
+            bundle, "train", [*files, "evaluate_focal_stack.json"], report_dir=str(tmp_path), **overrides
         )
     )
     with (tmp_path / "focal_stacks.csv").open() as file:

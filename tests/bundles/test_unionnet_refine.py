@@ -12,13 +12,10 @@ def test_refining_starts_from_the_trained_weights_and_leaves_its_own(pairs: Path
     overrides = {"dataset_dir": str(pairs), "tasks": ["phantom"], "max_epochs": 1}
 
     def change(learning_rate: float) -> float:
-        folder = tmp_path / str(learning_rate)
-        folder.mkdir()
-        torch.save(start, folder / "model.pt")
-        paths = {"output_dir": str(folder), "checkpoint_dir": str(folder / "runs")}
         files = ["train.json", "refine.json"]
+        paths = {"start": str(bundle.weights), "output_dir": str(tmp_path / str(learning_rate))}
         run(workflow(bundle, "train", files, learning_rate=learning_rate, **paths, **overrides))
-        refined = torch.load(folder / "model.pt", weights_only=True)
+        refined = torch.load(tmp_path / str(learning_rate) / "last.pt", weights_only=True)
         return max((refined[name] - start[name]).abs().max().item() for name in start)
 
     assert change(0.0) < 1e-6  # the moving average rounds

@@ -11,7 +11,6 @@ from volfuse.engine import (
     HalfPrecision,
     clip_gradients,
     fusion_metric_handlers,
-    newest_checkpoint,
 )
 from volfuse.metrics import METRICS
 from volfuse.networks import LightFusionNet
@@ -63,13 +62,6 @@ def test_a_network_is_saved_in_half_the_bytes_and_loads_in_its_own_precision(tmp
     assert torch.equal(loaded[1].running_var, network[1].running_var)
     torch.testing.assert_close(loaded[0].weight, network[0].weight, rtol=2**-11, atol=2**-24)
     assert not torch.equal(loaded[0].weight, network[0].weight)
-
-
-def test_checkpoints_are_ordered_by_number(tmp_path: Path) -> None:
-    assert newest_checkpoint(tmp_path) is None
-    for epoch in (90, 100, 20):
-        (tmp_path / f"checkpoint_epoch={epoch}.pt").touch()
-    assert newest_checkpoint(tmp_path) == str(tmp_path / "checkpoint_epoch=100.pt")
 
 
 def test_metric_handlers_average_under_their_titles() -> None:

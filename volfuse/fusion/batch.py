@@ -74,10 +74,10 @@ class CaseEvaluator(SupervisedEvaluator):
             except Exception as error:  # as in the data
                 problem = _sentence(error)
         if problem:
-            _logger.error("%s: %s", name, problem)
+            self.logger.error("%s: %s", name, problem)
             self.failures.append((name, problem))
         else:
-            _logger.info("%s: fused", name)
+            self.logger.info("%s: fused", name)
             self.done.append(name)
         return output
 

@@ -29,6 +29,7 @@ class Weights(TypedDict):
     """What is read here of where a file of weights comes from; beside it stand data, split, epochs, seed, command."""
 
     sha256: str
+    configs: NotRequired[list[str]]
     description: NotRequired[str]
 
 
@@ -106,6 +107,11 @@ class Bundle:
     def record(self) -> Weights:
         """Where the weights come from: hash, data, split, epochs, seed, commit, command."""
         return self.metadata["weights"][self.weights_file]
+
+    @property
+    def training_configs(self) -> list[str]:
+        """The files in ``configs`` that these weights were trained with, in the order in which they are merged."""
+        return self.record.get("configs", ["train.json"])
 
     @property
     def weights(self) -> Path:

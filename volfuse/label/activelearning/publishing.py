@@ -47,11 +47,7 @@ def own_training(bundle: Bundle) -> tuple[nn.Module, Callable[[Tensor], Tensor]]
 
 def _recipe(bundle: Bundle) -> ConfigParser:
     parser = ConfigParser()
-    parser.read_config(str(bundle.root / "configs" / "train.json"))
-    weights_file = _without_round(bundle.weights_file)
-    for recipe, settings in parser.get("recipes", {}).items():
-        if settings["weights_file"] == weights_file:
-            parser["recipe"] = recipe
+    parser.read_config([str(bundle.root / "configs" / name) for name in bundle.training_configs])
     return parser
 
 
@@ -71,7 +67,7 @@ def publish(
     Args:
         base: what was fine-tuned.
         state: the new weights.
-        record: what its metadata say of them; ``sha256`` and ``description`` are added.
+        record: what its metadata say of them; ``sha256``, ``configs`` and ``description`` are added.
         number: of the round.
         folder: a folder of bundles; name it in ``VOLFUSE_BUNDLES`` for volfuse to find the model.
     """
@@ -84,6 +80,7 @@ def publish(
     metadata = json.loads((root / "configs" / "metadata.json").read_text(encoding="utf-8"))
     metadata["weights"][published.weights_file] = {
         **record,
+        "configs": base.training_configs,
         "description": f"{_REMARK.sub('', base.description)} (fine-tuned in round {number})",
         "sha256": hashlib.sha256(published.weights.read_bytes()).hexdigest(),
     }
