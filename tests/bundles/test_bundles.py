@@ -81,8 +81,8 @@ def test_every_recipe_has_a_folder_of_its_own_beside_the_shipped_weights(bundle:
 
 def test_the_recorded_command_names_the_configurations(bundle: Bundle) -> None:
     for record in bundle.metadata["weights"].values():
-        last = record["command"].rpartition("--config_file ")[2]
-        assert [f"configs/{name}" for name in record["configs"]] == re.findall(r"configs/\w+\.json", last)
+        files = record["command"].partition("--config_file ")[2].partition(" --dataset_dir")[0]
+        assert [f"configs/{name}" for name in record["configs"]] == re.findall(r"configs/\w+\.json", files)
 
 
 def train_encoders(bundle: Bundle, pairs: Path, folder: Path) -> dict[str, object]:

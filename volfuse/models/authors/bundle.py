@@ -92,10 +92,6 @@ def _configurations(base: Bundle, options: Mapping[str, Any]) -> dict[str, str]:
             config = json.loads(text)
             if "network_def" in config:
                 config["network_def"] = {"_target_": config["network_def"]["_target_"], **options}
-            if "weights" in config:
-                config["weights"] = "$@bundle_root + '/models/model.pt'"
-            if "size" in config:
-                config["size"] = "full"
             text = json.dumps(config, indent=4)
         texts[path.name] = text
     del texts["metadata.json"]
