@@ -45,6 +45,17 @@ def check_content(name: str, stored: StoredImage) -> None:
             )
 
 
+TRANSPARENT = "{} has transparent voxels; they are read as opaque."
+
+
+def transparency_lost(name: str, voxels: np.ndarray) -> tuple[str, ...]:
+    """Say that an image (X, Y, Z) or (X, Y, Z, components) has transparent voxels, which are read as opaque."""
+    has_alpha = voxels.ndim == 4 and voxels.shape[-1] in (2, 4)
+    if not has_alpha or voxels[..., -1].min() == voxels[..., -1].max():
+        return ()
+    return (TRANSPARENT.format(name),)
+
+
 def without_alpha(name: str, voxels: np.ndarray) -> np.ndarray:
     """Return (X, Y, Z, 1), or (X, Y, Z, 3) for 8-bit colour, of voxels (X, Y, Z, components).
 

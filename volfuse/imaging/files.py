@@ -11,7 +11,7 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
 from volfuse.errors import FusionError
-from volfuse.imaging.content import check_content, without_alpha
+from volfuse.imaging.content import check_content, transparency_lost, without_alpha
 from volfuse.imaging.formats import load, save
 from volfuse.imaging.precision import precision_lost
 from volfuse.imaging.stored import NiftiForms, Reading, StoredImage
@@ -60,7 +60,11 @@ def from_stored(stored: StoredImage, name: str, stored_dtype: str | None = None)
     """
     short = Path(name).name
     check_content(short, stored)
-    notes = (*stored.about.notes, *precision_lost(short, stored.voxels))
+    notes = (
+        *stored.about.notes,
+        *precision_lost(short, stored.voxels),
+        *transparency_lost(short, stored.voxels),
+    )
     voxels = stored.voxels if stored.voxels.ndim == 4 else stored.voxels[..., None]
     channels = np.moveaxis(without_alpha(short, voxels), -1, 0)
     kept = channels.dtype.newbyteorder("=") if channels.dtype.name in _KEPT else np.float32

@@ -64,8 +64,12 @@ def _facts(summary: Summary) -> list[tuple[str, str]]:
         ("Axes", f"{summary.axes}{tilt}" if summary.axes else ""),
         ("Values", f"{values} ({kind})"),
         ("Window auto", window),
-        ("SUV", f"times {summary.suv:g}" if summary.suv is not None else summary.suv_reason),
+        ("SUV", _uptake(summary) if summary.modality == "PT" else ""),
     ]
+
+
+def _uptake(summary: Summary) -> str:
+    return f"values times {summary.suv:g}" if summary.suv is not None else f"none: {summary.suv_reason}"
 
 
 def _product(numbers: Iterable[float]) -> str:

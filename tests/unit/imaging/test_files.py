@@ -79,9 +79,9 @@ def test_a_plane_with_a_position_in_space_survives_the_round_trip(tmp_path: Path
 def test_an_alpha_channel_is_dropped(tmp_path: Path) -> None:
     stored = np.random.default_rng(0).integers(0, 256, (6, 5, 4), dtype=np.uint8)
     sitk.WriteImage(sitk.GetImageFromArray(stored, isVector=True), str(tmp_path / "rgba.png"))
-    np.testing.assert_array_equal(
-        read_image(tmp_path / "rgba.png")[:, :, :, 0].permute(2, 1, 0), stored[..., :3]
-    )
+    read = read_image(tmp_path / "rgba.png")
+    np.testing.assert_array_equal(read[:, :, :, 0].permute(2, 1, 0), stored[..., :3])
+    assert read.meta["about"]["notes"] == ("rgba.png has transparent voxels; they are read as opaque.",)
 
 
 def test_a_dicom_series_is_one_volume(tmp_path: Path) -> None:

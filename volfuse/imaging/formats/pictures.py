@@ -9,11 +9,13 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from volfuse.errors import FusionError
+from volfuse.imaging.content import TRANSPARENT
 from volfuse.imaging.formats.declared import Declared
 from volfuse.imaging.formats.refusals import damaged
 from volfuse.imaging.formats.streams import open_regular
 from volfuse.imaging.stored import About, StoredImage
 
+_OPAQUE = 255
 _AFFINE = np.diag([-1.0, -1.0, 1.0, 1.0])  # columns to the left of the patient, rows to the back
 _MAGIC: Mapping[bytes, str] = {
     b"\x89PNG\r\n\x1a\n": "PNG",
@@ -59,6 +61,8 @@ def read_picture(path: Path) -> StoredImage:
         notes = []
         if "16" in _raw_mode(picture) and declared.dtype == np.uint8:
             notes.append(f"{path.name} has 16 bits per colour, of which the upper 8 were read.")
+        if "A" in picture.getbands() and picture.getchannel("A").getextrema()[0] < _OPAQUE:
+            notes.append(TRANSPARENT.format(path.name))
         pages = []
         for page in range(declared.shape[2]):
             picture.seek(page)
