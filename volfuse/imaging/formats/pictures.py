@@ -61,7 +61,7 @@ def read_picture(path: Path) -> StoredImage:
         notes = []
         if "16" in _raw_mode(picture) and declared.dtype == np.uint8:
             notes.append(f"{path.name} has 16 bits per colour, of which the upper 8 were read.")
-        if "A" in picture.getbands() and picture.getchannel("A").getextrema()[0] < _OPAQUE:
+        if "A" in picture.getbands() and np.asarray(picture.getchannel("A")).min() < _OPAQUE:
             notes.append(TRANSPARENT.format(path.name))
         pages = []
         for page in range(declared.shape[2]):
