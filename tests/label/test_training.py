@@ -64,6 +64,21 @@ def test_every_reader_and_every_comparison_counts_and_held_out_cases_do_not(stor
     assert record["cases"] == [case, other] and "gone-round9" in record["left_out"]
 
 
+def test_the_gate_asks_readers_who_compared_held_out_cases(store: PairedDatastore) -> None:
+    """Ten readers each; those of the held-out case say that the average is better than the brighter scan."""
+    (held_out,) = store.held_out()
+    learnt = next(case for case in store.list_images() if case != held_out)
+    for reader in map(str, range(10)):
+        for case, better in ((learnt, "maximum"), (held_out, "average")):
+            name, question = store.comparisons.ask(case, ["average", "maximum"], reader)
+            answer = "left" if question.left == better else "right"
+            store.comparisons.answer(name, reader, answer, "")
+    name, _ = store.comparisons.ask(held_out, ["average", "laplacian"], "")
+    store.comparisons.answer(name, "", "same", "")
+    found = train(store, steps=4)["preference"]
+    assert found["comparisons"] == 10 and found["low"] <= found["gain"] <= found["high"] < 0
+
+
 def test_a_round_after_which_edges_are_lost_is_recorded_and_not_published(store: PairedDatastore) -> None:
     """Twenty readers who want the plain average of the scans want fewer edges."""
     for case in set(store.list_images()) - store.held_out():
