@@ -17,7 +17,7 @@ from volfuse.models.running import caller
 _FREE = {
     *("_meta_", "imports", "initialize", "run", "finalize", "train", "validate"),
     *("bundle_root", "dataset_dir", "output_dir", "log_dir", "device", "num_workers", "cache_dir"),
-    *("max_epochs", "val_interval", "early_stop", "tasks", "train_split", "val_split"),
+    *("max_epochs", "val_interval", "early_stop", "tasks", "train_split", "val_split", "validation"),
     *("resume", "training_state", "checkpoint", "fingerprint"),
     *("tracking_uri", "experiment_name", "run_name", "is_not_rank0", "save_execute_config"),
 }
