@@ -104,6 +104,8 @@ def train_encoders(bundle: Bundle, pairs: Path, folder: Path) -> dict[str, objec
 
 def test_training_lowers_the_loss_and_resumes(bundle: Bundle, pairs: Path, tmp_path: Path) -> None:
     encoders = train_encoders(bundle, pairs, tmp_path)
+    # As published it trains on whole images, which takes too long here.
+    crops = {"crop_size": [64, 64], "batch_size": 4} if bundle.name == "crossfuse" else {}
 
     def train(epochs: int) -> list[dict[str, float]]:
         overrides = {
@@ -114,7 +116,7 @@ def test_training_lowers_the_loss_and_resumes(bundle: Bundle, pairs: Path, tmp_p
             "learning_rate": 0.002,
             "output_dir": str(tmp_path / "run"),
         }
-        run(workflow(bundle, "train", ["train.json"], **overrides, **encoders))
+        run(workflow(bundle, "train", ["train.json"], **overrides, **encoders, **crops))
         return json.loads((tmp_path / "run" / "metrics.json").read_text())["epochs"]
 
     before = train(10)
@@ -212,6 +214,7 @@ def test_two_processes_train_together(bundle: Bundle, pairs: Path, tmp_path: Pat
         "tasks": "['phantom']",
         "max_epochs": "2",
         "val_interval": "1",
+        "crop_size": "[64, 64]",
     }
     command = [
         *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"),
