@@ -20,11 +20,11 @@ PART_OF_EXTENSION = {"SlicerFusionLib", "volfuse"}
 
 def setting(name: str) -> str:
     """Return a variable of the extension's CMakeLists.txt."""
-    return re.search(rf'^set\({name} "(.*)"\)$', (REPOSITORY / "CMakeLists.txt").read_text(), re.MULTILINE)[1]
+    return re.search(rf'^set\({name} "(.*)"\)$', (REPOSITORY / "CMakeLists.txt").read_text(encoding="utf-8"), re.MULTILINE)[1]
 
 
 def extension_name() -> str:
-    return re.search(r"^project\((\w+)\)$", (REPOSITORY / "CMakeLists.txt").read_text(), re.MULTILINE)[1]
+    return re.search(r"^project\((\w+)\)$", (REPOSITORY / "CMakeLists.txt").read_text(encoding="utf-8"), re.MULTILINE)[1]
 
 
 def scripts() -> list[Path]:
@@ -47,7 +47,7 @@ def test_slicer_core_is_installed():
 
 
 def test_cmake_lists_every_file_of_the_module_and_nothing_else():
-    text = (MODULE / "CMakeLists.txt").read_text().replace("${MODULE_NAME}", "SlicerFusion")
+    text = (MODULE / "CMakeLists.txt").read_text(encoding="utf-8").replace("${MODULE_NAME}", "SlicerFusion")
     listed = {
         file
         for variable in ("MODULE_PYTHON_SCRIPTS", "MODULE_PYTHON_RESOURCES")
@@ -64,12 +64,12 @@ def test_cmake_lists_every_file_of_the_module_and_nothing_else():
 def test_the_index_entry_is_named_as_the_cmake_project_and_the_repository_is_named_after_both():
     name = extension_name()
     assert not name.lower().startswith("slicer")
-    entry = json.loads((REPOSITORY / "docs" / f"{name}.json").read_text())
+    entry = json.loads((REPOSITORY / "docs" / f"{name}.json").read_text(encoding="utf-8"))
     assert entry["scm_url"].rsplit("/", 1)[1] == f"Slicer{name}"
 
 
 def test_the_index_entry_agrees_with_cmake_and_has_no_key_beyond_its_schema():
-    entry = json.loads((REPOSITORY / "docs" / f"{extension_name()}.json").read_text())
+    entry = json.loads((REPOSITORY / "docs" / f"{extension_name()}.json").read_text(encoding="utf-8"))
     assert entry == {
         "$schema": "https://raw.githubusercontent.com/Slicer/Slicer/main/Schemas/slicer-extension-catalog-entry-schema-v1.0.1.json#",
         "build_dependencies": setting("EXTENSION_DEPENDS").split(),
@@ -105,10 +105,10 @@ def test_the_icon_has_the_size_slicer_asks_for_and_a_transparent_ground():
 
 
 def test_requirements_are_those_of_the_library_but_for_what_slicer_and_the_pytorch_extension_bring():
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     brought = re.compile(r"(torch|numpy|SimpleITK|pydicom)\b")
     wanted = {line for line in project["dependencies"] if not brought.match(line)}
-    lines = (MODULE / "Resources" / "requirements.txt").read_text().splitlines()
+    lines = (MODULE / "Resources" / "requirements.txt").read_text(encoding="utf-8").splitlines()
     assert {line for line in lines if line and not line.startswith("#")} == wanted
 
 
