@@ -19,7 +19,8 @@ from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
 from volfuse.fusion.options import FusionOptions
-from volfuse.fusion.pipeline import FusedCase, FusionPipeline
+from volfuse.fusion.pipeline import FusionPipeline
+from volfuse.fusion.slabs import FusedCase
 from volfuse.imaging import PLANES
 from volfuse.metrics import METRICS
 

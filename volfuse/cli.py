@@ -86,7 +86,7 @@ def fuse(
         pipeline = FusionPipeline(model, device)
         images = registered(sources, readings(chosen, len(sources))) if register else sources
         with progress_bar() as progress:
-            fused = pipeline.fuse_case(images, chosen, progress)
+            fused = pipeline.fuse_image(images, chosen, progress)
         show_notes(fused.notes)
         out.print(f"Fused image: {write_image(fused.image, output)}", soft_wrap=True, highlight=False)
 

@@ -1,9 +1,6 @@
 """The one way an image is fused: what a bundle's ``inference.json`` says, from files to a fused image."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from time import perf_counter
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
@@ -12,35 +9,13 @@ from monai.data import MetaTensor
 from volfuse.errors import FusionError
 from volfuse.fusion.contributions import WithContributions
 from volfuse.fusion.options import FusionOptions, listed
-from volfuse.fusion.steps import Steps, notes_of_case, on_grid_of_reference, plain_errors
+from volfuse.fusion.slabs import FusedCase, FusedImage, WholeProgress, fuse_at_once, fuse_in_slabs
+from volfuse.fusion.steps import Steps, plain_errors
 from volfuse.imaging import Source, Window, color_table
 from volfuse.imaging.stored import Reading
 from volfuse.models import DEFAULT_MODEL, Model, find
 
 _GREY = "none"
-
-
-@dataclass(frozen=True)
-class FusedCase:
-    """A fused image with what it was made of.
-
-    Attributes:
-        image: uint8, (1, X, Y, Z) or true-colour (3, X, Y, Z), on the reference's grid.
-        sources: luminance the network saw, (N, H, W, D), float, values 0..1.
-        fused: luminance the network returned, (1, H, W, D), float, values 0..1.
-        seconds: how long the steps ``"prepare"``, ``"fuse"`` and ``"restore"`` took.
-        contributions: what ``fused`` is the sum of, (K, X, Y, Z), float, on the reference's grid: one map per source in
-            their order, and perhaps a last one, of either sign, of what the network adds by itself. ``None`` if they
-            were not asked for.
-        notes: what was guessed, converted or left out, in sentences for the user.
-    """
-
-    image: MetaTensor
-    sources: MetaTensor
-    fused: MetaTensor
-    seconds: dict[str, float]
-    contributions: MetaTensor | None = None
-    notes: tuple[str, ...] = ()
 
 
 class FusionPipeline:
@@ -83,7 +58,21 @@ class FusionPipeline:
             FusionError: one sentence on what is wrong with the input and what to do.
             FusionCancelled: when ``should_stop`` says so.
         """
-        return self.fuse_case(sources, options, progress, should_stop).image
+        return self.fuse_image(sources, options, progress, should_stop).image
+
+    def fuse_image(
+        self,
+        sources: Sequence[Source],
+        options: FusionOptions | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> FusedImage:
+        """Fuse as :meth:`fuse` does, and return what is to be told about the image too.
+
+        Raises:
+            FusionError: as :meth:`fuse`, or if contributions are wanted of a model that cannot tell.
+        """
+        return self._fuse(sources, options, progress, should_stop, kept=False)
 
     def fuse_case(
         self,
@@ -92,23 +81,29 @@ class FusionPipeline:
         progress: Callable[[int, int], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> FusedCase:
-        """Fuse as :meth:`fuse` does, and return the luminance before and after the network too.
+        """Fuse as :meth:`fuse_image` does, and return the luminance before and after the network too.
+
+        It is float32, for each source and the result: of a large volume many times what its file takes.
 
         Raises:
-            FusionError: as :meth:`fuse`, or if contributions are wanted of a model that cannot tell.
+            FusionError: see :meth:`fuse_image`.
         """
+        return cast(FusedCase, self._fuse(sources, options, progress, should_stop, kept=True))
+
+    def _fuse(
+        self,
+        sources: Sequence[Source],
+        options: FusionOptions | None,
+        progress: Callable[[int, int], None] | None,
+        should_stop: Callable[[], bool] | None,
+        kept: bool,
+    ) -> FusedImage:
         options = options or FusionOptions()
-        seconds: dict[str, float] = {}
-        steps = self.steps(len(sources), options, progress, should_stop)
-        with timed(seconds, "prepare"):
-            case = steps.prepare(sources)
-        with timed(seconds, "fuse"):
-            returned = steps.fuse(case)
-            fused = cast(MetaTensor, returned[:1])
-        with timed(seconds, "restore"):
-            image = steps.restore(case, fused)
-            maps = on_grid_of_reference(returned[1:]) if options.contributions else None
-        return FusedCase(image, case["image"], fused, seconds, maps, notes_of_case(case))
+        told = None if progress is None else WholeProgress(progress)
+        steps = self.steps(len(sources), options, told, should_stop)
+        if not steps.in_slabs:
+            return fuse_at_once(steps, sources)
+        return fuse_in_slabs(steps, sources, options.batch_size, told, kept)
 
     def steps(
         self,
@@ -198,11 +193,3 @@ def readings(options: FusionOptions, num_sources: int) -> list[Reading]:
     return [
         Reading(None if each == "auto" else each, options.rectify, options.skip_damaged) for each in series
     ]
-
-
-@contextmanager
-def timed(seconds: dict[str, float], step: str) -> Iterator[None]:
-    """Write into ``seconds`` how long a step took."""
-    start = perf_counter()
-    yield
-    seconds[step] = perf_counter() - start

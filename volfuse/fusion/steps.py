@@ -3,15 +3,32 @@
 import json
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from typing import Any, cast
 
 from monai.bundle import ConfigParser
 from monai.data import MetaTensor
-from monai.transforms import Compose
+from monai.transforms import Compose, MapTransform
 from torch import Tensor, nn
 
 from volfuse.errors import plain_cause
-from volfuse.imaging import OrientSlicesd, RestoreGridd, SaveFusedd, Source, SplitLuminanced
+from volfuse.fusion.inferers import FusionInferer
+from volfuse.imaging import (
+    ApplyWindowsd,
+    LoadSourcesd,
+    MatchReferenced,
+    OrientSlicesd,
+    RestoreColord,
+    RestoreGridd,
+    SaveFusedd,
+    Source,
+    SplitLuminanced,
+)
+from volfuse.imaging.grid import slab_of
+from volfuse.imaging.slabs import SlabSources
+
+_PREPROCESSING = [LoadSourcesd, OrientSlicesd, ApplyWindowsd, MatchReferenced, SplitLuminanced]
+_POSTPROCESSING = [RestoreColord, RestoreGridd]
 
 Case = dict[Hashable, MetaTensor]
 """Prepared sources: luminance ``image`` (N, H, W, D), values 0..1, and ``color`` (Y, Cb, Cr) if one has colour."""
@@ -31,6 +48,7 @@ class Steps:
         keys: what the configuration calls the sources.
         preprocessing: makes a :data:`Case` of files.
         postprocessing: makes an image of ``pred``, and does not write it.
+        in_slabs: whether slices come out the same however many are prepared, fused and restored at once.
         inferer: ``inferer(image (1, N, H, W, D), network) -> (1, C, H, W, D)``.
         signature: equal for models that prepare sources alike.
     """
@@ -40,6 +58,7 @@ class Steps:
         self.preprocessing: Compose = parser.get_parsed_content("preprocessing")
         self.inferer = parser.get_parsed_content("inferer")
         self.postprocessing = _without_saving(parser.get_parsed_content("postprocessing"))
+        self.in_slabs = self._is_known()
         self._orient = OrientSlicesd("image", parser["plane"])
         self.keys = keys
         self._network = network
@@ -51,6 +70,20 @@ class Steps:
             FusionError: if an image is unfit for fusion.
         """
         return _run(self.preprocessing, dict(zip(self.keys, sources, strict=True)))
+
+    def open(self, sources: Sequence[Source]) -> SlabSources:
+        """Read images that are prepared slab by slab, if ``in_slabs``; what :meth:`prepare` makes at once.
+
+        Raises:
+            FusionError: if an image is unfit for fusion.
+        """
+        load, turn, *on_slabs = self.preprocessing.transforms
+        loaded = _run(Compose([load]), dict(zip(self.keys, sources, strict=True)))
+        turned: dict[Hashable, Any] = {}
+        for key in self.keys:  # only one of them is there twice, as it was loaded and turned
+            turned |= _run(Compose([_allowing_missing_keys(turn)]), {key: loaded.pop(key)})
+        with plain_errors():
+            return SlabSources(turned, self.keys, on_slabs, slab_of)
 
     def fuse(self, case: Case) -> MetaTensor:
         """Return luminance (1, H, W, D), values 0..1, and behind it whatever else the network returns.
@@ -72,6 +105,11 @@ class Steps:
         """Return fused luminance (1, H, W, D) as a uint8 image (1 or 3, X, Y, Z) on the reference's grid."""
         return _run(self.postprocessing, {**case, "pred": fused})["pred"]
 
+    def levels(self, case: Case, fused: Tensor) -> MetaTensor:
+        """Return fused luminance (1, H, W, D) of a slab as :meth:`restore` does, but turned: (1 or 3, H, W, D)."""
+        color, _ = self.postprocessing.transforms
+        return _run(Compose([color]), {**case, "pred": fused})["pred"]
+
     def shown(self, sources: Sequence[Source]) -> list[Tensor]:
         """Return images in their windows and colours: each (1 or 3, H, W, D), values 0..1, on one grid.
 
@@ -86,6 +124,15 @@ class Steps:
         """Return a restored image as its slices are read, like what ``shown`` returns: (1 or 3, H, W, D), 0..1."""
         seen: MetaTensor = self._orient({"image": image})["image"] / 255
         return seen
+
+    def _is_known(self) -> bool:
+        """Bundles of others may smooth along slices, or fuse them along another axis."""
+        return (
+            [type(step) for step in self.preprocessing.transforms] == _PREPROCESSING
+            and [type(step) for step in self.postprocessing.transforms] == _POSTPROCESSING
+            and type(self.inferer) is FusionInferer
+            and self.inferer.axis == -1
+        )
 
 
 def notes_of_case(case: Case) -> tuple[str, ...]:
@@ -103,6 +150,13 @@ def _run(transforms: Compose, data: Mapping[Hashable, Any]) -> Case:
     with plain_errors():
         case: Case = transforms(data)
     return case
+
+
+def _allowing_missing_keys(transform: MapTransform) -> MapTransform:
+    """Return a transform that leaves out the sources that are not there."""
+    tolerant = copy(transform)
+    tolerant.allow_missing_keys = True
+    return tolerant
 
 
 def _without_saving(postprocessing: Compose) -> Compose:

@@ -16,6 +16,7 @@ from volfuse.imaging.color import apply_table, color_table, combine_colors, rgb_
 from volfuse.imaging.files import source_name
 from volfuse.imaging.gamut import ROOM, recolor
 from volfuse.imaging.notes import notes_of
+from volfuse.imaging.slabs import Data, OnSlab, SlabTransform, empty_slices
 from volfuse.imaging.stored import About
 
 
@@ -42,7 +43,7 @@ COLORS: Mapping[Color, Callable[[Tensor, Tensor], Tensor]] = {
 """The ways in which colour comes back."""
 
 
-class SplitLuminanced(MapTransform):
+class SplitLuminanced(SlabTransform):
     """Stack the luminance of the sources; set their colour aside.
 
     Args:
@@ -71,14 +72,29 @@ class SplitLuminanced(MapTransform):
         # Going through YCbCr once per table entry instead of once per voxel.
         self.tables = [None if table is None else rgb_to_ycbcr(table.T).T for table in self.colors]
 
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+    def settle(self, data: Mapping[Hashable, Any]) -> tuple[Data, OnSlab]:
+        """Refuse colour maps of colour images; see :class:`~volfuse.imaging.slabs.SlabTransform`."""
+        for key, table in zip(self.keys, self.tables, strict=True):
+            if table is not None and data[key].shape[0] == 3:
+                raise FusionError(f"{source_name(data[key])} is a colour image; leave out its colour map.")
+        return dict(data), self._split
+
+    def _split(self, data: Data) -> Data:
         result = dict(data)
-        planes = [
-            self._ycbcr(result.pop(key), table) for key, table in zip(self.keys, self.tables, strict=True)
-        ]
-        meta = data[self.keys[0]].meta | {"notes": notes_of([data[key] for key in self.keys])}
-        result["image"] = MetaTensor(torch.cat([plane[:1] for plane in planes]), meta=meta)
-        if colors := [plane for plane in planes if plane.shape[0] == 3]:
+        sources = [result.pop(key) for key in self.keys]
+        image = empty_slices(len(sources), sources[0].shape[1:])
+        colors = []
+        for luminance, source, table in zip(image.split(1), sources, self.tables, strict=True):
+            values = source.as_tensor()
+            if values.shape[0] == 1 and table is None:
+                torch.clamp(values, 0, 1, out=luminance)
+                continue
+            values = values.clamp(0, 1)
+            color = rgb_to_ycbcr(values) if table is None else apply_table(values[0], table)
+            luminance.copy_(color[:1])
+            colors.append(color)
+        result["image"] = MetaTensor(image, meta=sources[0].meta | {"notes": notes_of(sources)})
+        if colors:
             result["color"] = combine_colors(colors)
         return result
 
@@ -89,15 +105,6 @@ class SplitLuminanced(MapTransform):
             values if table is None else apply_table(values[0], table)
             for values, table in zip(shown, self.colors, strict=True)
         ]
-
-    @staticmethod
-    def _ycbcr(source: MetaTensor, table: Tensor | None) -> Tensor:
-        values = source.as_tensor().clamp(0, 1)
-        if values.shape[0] == 3:
-            if table is not None:
-                raise FusionError(f"{source_name(source)} is a colour image; leave out its colour map.")
-            return rgb_to_ycbcr(values)
-        return values if table is None else apply_table(values[0], table)
 
 
 class RestoreColord(MapTransform):
@@ -124,10 +131,14 @@ class RestoreColord(MapTransform):
         result = dict(data)
         color = result.pop("color", None)
         for key in self.key_iterator(data):
-            values = result[key].as_tensor()
-            if color is not None:
-                values = self.restore(values[0], torch.as_tensor(color).to(values))
-            levels = (values * 255).round_().clamp_(0, 255).to(torch.uint8)
+            values: Tensor = result[key].as_tensor()
+            levels = empty_slices(1 if color is None else 3, values.shape[1:], torch.uint8)
+            # Slice by slice: then none depends on how many are restored at once.
+            for number in range(values.shape[-1]):
+                shown = values[..., number]
+                if color is not None:
+                    shown = self.restore(shown[0], torch.as_tensor(color[..., number]).to(shown))
+                levels[..., number] = (shown * 255).round_().clamp_(0, 255)
             # Of what is known about the reference, only where it lies is true of the fused image as well.
             about = About(frame_of_reference=About.from_meta(result[key].meta).frame_of_reference)
             fused = {"stored_dtype": "uint8", "about": about.to_meta()}

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import torch
 from monai.data import MetaTensor
-from torch import Tensor
 
 from volfuse.imaging.files import source_name
 from volfuse.imaging.stored import About
@@ -81,14 +80,13 @@ class Relation:
 def relate(source: MetaTensor, reference: MetaTensor) -> Relation:
     """Return how a source (C, X, Y, Z) lies on a reference (C, X, Y, Z), each with the metadata of ``read_image``."""
     frames = [About.from_meta(image.meta).frame_of_reference for image in (source, reference)]
-    same_size = source.shape[1:] == reference.shape[1:]
-    placed = sum(bool(image.meta["has_geometry"]) for image in (source, reference))
-    same_grid = same_size and (placed < 2 or _same_grid(source.affine, reference.affine))
+    placed = _placed(source, reference)
+    same_grid = on_same_grid(source, reference)
     has_distance = placed == 2 and not same_grid
     return Relation(
         source=source_name(source),
         reference=source_name(reference),
-        same_size=same_size,
+        same_size=source.shape[1:] == reference.shape[1:],
         placed=placed,
         same_grid=same_grid,
         covered=overlap_fraction(source, reference) if has_distance else 1.0,
@@ -108,7 +106,17 @@ def overlap_fraction(source: MetaTensor, reference: MetaTensor) -> float:
     return float(inside.double().mean())
 
 
-def _same_grid(affine: Tensor, other: Tensor) -> bool:
-    """Tell whether two grids of one size agree to a thousandth of a voxel."""
-    spacing = affine[:3, :3].norm(dim=0).min()
-    return bool((affine - other).abs().max() < 1e-3 * spacing)
+def on_same_grid(source: MetaTensor, reference: MetaTensor) -> bool:
+    """Tell whether the voxels of two images of one size lie on each other, to a thousandth of a voxel.
+
+    Without positions they are taken to.
+    """
+    if source.shape[1:] != reference.shape[1:]:
+        return False
+    spacing = source.affine[:3, :3].norm(dim=0).min()
+    apart = (source.affine - reference.affine).abs().max()
+    return _placed(source, reference) < 2 or bool(apart < 1e-3 * spacing)
+
+
+def _placed(*images: MetaTensor) -> int:
+    return sum(bool(image.meta["has_geometry"]) for image in images)

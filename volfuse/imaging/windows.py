@@ -8,18 +8,19 @@ standardized uptake values (``suv:0-10``). Programs can also give a pair of sour
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
 import numpy as np
 from monai.config import KeysCollection
 from monai.data import MetaTensor
-from monai.transforms import MapTransform
 
 from volfuse.choices import WindowChoice
 from volfuse.errors import FusionError
 from volfuse.imaging.files import source_name
 from volfuse.imaging.notes import with_notes
 from volfuse.imaging.percentiles import percentiles
+from volfuse.imaging.slabs import Data, OnSlab, SlabTransform, empty_slices
 from volfuse.imaging.stored import About
 
 _NUMBER = r"[-+]?\d+(?:\.\d+)?"
@@ -111,7 +112,7 @@ Windows = str | Window | Sequence[WindowChoice | Window | None]
 """One window for all sources or one each; ``None`` is ``"auto"``."""
 
 
-class ApplyWindowsd(MapTransform):
+class ApplyWindowsd(SlabTransform):
     """Scale each source so that its window becomes 0..1, or 1..0 where a file says that high values are dark.
 
     Values outside the window are kept outside 0..1: resampling comes next, and interpolating before
@@ -135,16 +136,26 @@ class ApplyWindowsd(MapTransform):
             window if isinstance(window, Window | None) else Window.parse(window) for window in each
         ]
 
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+    def settle(self, data: Mapping[Hashable, Any]) -> tuple[Data, OnSlab]:
+        """Find the limits of every window; see :class:`~volfuse.imaging.slabs.SlabTransform`."""
         result = dict(data)
+        found = {}
         for key, chosen in zip(self.keys, self.windows, strict=True):
             source: MetaTensor = result[key]
             low, high = limits(source, chosen)
             notes, about = notes_on_window(source, chosen, low, high), About.from_meta(source.meta)
-            black, white = (high, low) if about.is_inverted else (low, high)
-            scaled = cast(MetaTensor, (source - black) / (white - black))
-            result[key] = with_notes(scaled, about, notes)
-        return result
+            found[key] = (high, low) if about.is_inverted else (low, high)
+            result[key] = with_notes(source, about, notes)
+        return result, partial(_scale, found)
+
+
+def _scale(found: Mapping[Hashable, tuple[float, float]], data: Data) -> Data:
+    result = dict(data)
+    for key, (black, white) in found.items():
+        source: MetaTensor = data[key]
+        values = empty_slices(source.shape[0], source.shape[1:]).copy_(source.as_tensor())
+        result[key] = MetaTensor(values.sub_(black).div_(white - black), meta=source.meta)
+    return result
 
 
 def limits(source: MetaTensor, chosen: Window | None) -> tuple[float, float]:

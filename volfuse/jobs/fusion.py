@@ -11,7 +11,8 @@ from typing import Any, Literal
 import torch
 
 from volfuse.errors import FusionCancelled
-from volfuse.fusion.pipeline import FusedCase, FusionPipeline, timed
+from volfuse.fusion.pipeline import FusionPipeline
+from volfuse.fusion.slabs import FusedCase, FusedImage, timed
 from volfuse.imaging import as_stored, slices_with_content, write_image
 from volfuse.jobs.messages import FusionRequest, JobEvent
 from volfuse.metrics import METRICS, find_metric
@@ -67,12 +68,16 @@ def run(
     try:
         with timed(seconds, "load"):
             pipeline, weights = _load(request.model, request.device)
-        case = pipeline.fuse_case(
-            request.sources, request.options, Progress(report, job, "fuse"), should_stop
-        )
+        fuse = (
+            pipeline.fuse_case if request.metrics else pipeline.fuse_image
+        )  # only metrics need the luminance
+        case = fuse(request.sources, request.options, Progress(report, job, "fuse"), should_stop)
         seconds |= case.seconds
         with timed(seconds, "measure"):
-            metrics = measure(case, request.metrics, Progress(report, job, "measure"), should_stop)
+            progress = Progress(report, job, "measure")
+            metrics = (
+                measure(case, request.metrics, progress, should_stop) if isinstance(case, FusedCase) else {}
+            )
         if should_stop():
             raise FusionCancelled
         with timed(seconds, "write"):
@@ -107,8 +112,6 @@ def measure(
     Raises:
         FusionCancelled: when ``should_stop`` says so.
     """
-    if not metrics:
-        return {}
     fused, sources = as_stored(case.fused.as_tensor()), case.sources.as_tensor()
     shown = slices_with_content(sources)
     values: dict[str, list[float]] = {name: [] for name in metrics}
@@ -132,7 +135,7 @@ def _load(model: str, device: str) -> tuple[FusionPipeline, str | None]:
     return pipeline, pipeline.model.weights_hash()
 
 
-def _write_contributions(case: FusedCase, request: FusionRequest) -> list[str]:
+def _write_contributions(case: FusedImage, request: FusionRequest) -> list[str]:
     if case.contributions is None:
         return []
     levels = (case.contributions * 255).split(1)

@@ -35,7 +35,7 @@ class FusionTask(InferTask):
         """Fuse ``request["files"]`` with ``request["options"]``; returns the file of the result and facts about it."""
         options: FusionOptions = request.get("options") or FusionOptions()
         with loaded(self._name) as pipeline:
-            case = pipeline.fuse_case(request["files"], options)
+            case = pipeline.fuse_image(request["files"], options)
         self._scratch.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=self._scratch))
         file = write_image(case.image, folder / f"fused{request.get('result_extension', '.nii.gz')}")

@@ -12,7 +12,8 @@ from volfuse.errors import FusionError
 from volfuse.fusion.contributions import WithContributions
 from volfuse.fusion.inferers import FusionInferer
 from volfuse.fusion.options import FusionOptions
-from volfuse.fusion.pipeline import FusedCase, FusionPipeline
+from volfuse.fusion.pipeline import FusionPipeline
+from volfuse.fusion.slabs import FusedCase
 from volfuse.imaging import OrientSlicesd
 from volfuse.models import bundles
 from volfuse.networks import LightFusionNet, UnionNet
