@@ -93,10 +93,7 @@ def test_a_damaged_file_gives_one_sentence_and_the_others_work(round_of: Server)
 
     assert sample(round_of, "A", client_id="x", readings=5)[0] == 200
     lost = damage("rounds/0001.json")
-    trained = round_of.post("/train/lightfusionnet?run_sync=true", json={"steps": 1}).json()
-    records = {record["round"]: record for record in round_of.get("/rounds/").json()}
-    assert records[1] == {"round": 1, "state": "damaged", "error": lost}
-    assert records[trained["round"]]["state"] == trained["state"] and trained["round"] > 1
+    assert round_of.get("/rounds/").json() == [{"round": 1, "state": "damaged", "error": lost}]
 
     sentence = damage("hold_out.json")
     for address in ("/activelearning/random", "/train/lightfusionnet"):
