@@ -186,11 +186,21 @@ def serve(
     ),
     port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8000,
     upload_limit: Annotated[int, typer.Option(help="MiB of one request.", min=1, max=65536)] = 1024,
+    doctor: Annotated[
+        bool, typer.Option("--doctor", help="Serve nothing; name every file in the folder that is damaged.")
+    ] = False,
+    decode: Annotated[
+        bool,
+        typer.Option("--decode", help="With --doctor: read the scans to their end, not only their headers."),
+    ] = False,
+    memory: Annotated[
+        int, typer.Option(help="MiB that the server may take; it decides how large images may be.", min=1500)
+    ] = 2000,
     verbose: Verbose = False,
 ) -> None:
     """Serve a folder of cases to readers in 3D Slicer (MONAI Label): fuse, judge, fine-tune."""
     with one_sentence(verbose):
-        from volfuse.label.serving import is_loopback
+        from volfuse.label.serving import examine, is_loopback
         from volfuse.label.serving import serve as start
 
         def announce(url: str, token: str) -> None:
@@ -202,7 +212,13 @@ def serve(
                 )
             out.print(NOT_A_DEVICE)
 
-        start(studies, modalities, host, port, upload_limit, announce)
+        if doctor:
+            damaged = list(examine(studies, modalities, decode))
+            for sentence in damaged:
+                out.print(sentence, soft_wrap=True, highlight=False, markup=False)
+            out.print(f"Damaged: {len(damaged)}." if damaged else "No file is damaged.")
+            raise typer.Exit(int(bool(damaged)))
+        start(studies, modalities, host, port, upload_limit, memory, announce)
 
 
 def main() -> None:

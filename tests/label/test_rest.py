@@ -134,14 +134,13 @@ def test_a_session_needs_two_scans(server: Server) -> None:
     assert answer.status_code == 422 and "A session is two scans" in answer.json()["detail"]
 
 
-def test_a_small_file_that_holds_a_huge_image_is_refused_by_its_header(server: Server) -> None:
+def test_a_file_that_is_no_image_or_holds_less_than_its_header_says_is_refused(server: Server) -> None:
     header = nibabel.Nifti1Header()
     header.set_data_shape((2000, 2000, 2000))
-    bomb = ("a.nii", header.binaryblock + bytes(4096))
-    answer = server.put("/session/", files=[("files", bomb), ("files", bomb)])
-    assert answer.status_code == 413 and "may have 256 Mi values" in answer.json()["detail"]
-    text = ("a.nii.gz", b"no image")
-    assert server.put("/session/", files=[("files", text), ("files", text)]).status_code == 415
+    cut = ("a.nii", header.binaryblock + bytes(4096))
+    for upload in (cut, ("a.nii.gz", b"no image"), ("a.txt", b"text")):
+        answer = server.put("/session/", files=[("files", upload), ("files", upload)])
+        assert answer.status_code == 415, answer.text
     sessions = server.studies / "fusion" / "sessions"
     assert not sessions.exists() or list(sessions.iterdir()) == []
 

@@ -4,6 +4,7 @@ The client side imports neither torch nor MONAI, and may run in another Python t
 """
 
 from volfuse.jobs.client import FusionWorker
+from volfuse.jobs.limits import Limits
 from volfuse.jobs.messages import FusionRequest, JobEvent
 
-__all__ = ["FusionRequest", "FusionWorker", "JobEvent"]
+__all__ = ["FusionRequest", "FusionWorker", "JobEvent", "Limits"]

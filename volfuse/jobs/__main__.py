@@ -1,5 +1,7 @@
 """The worker: ``python -m volfuse.jobs`` runs the commands on its standard input until that ends.
 
+An argument, if there is one, holds its limits (see ``volfuse.jobs.limits``).
+
 A thread reads them all the time, so a cancel or the end of the parent is noticed during a fusion.
 """
 
@@ -11,15 +13,16 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TextIO
 
-from volfuse.errors import TOO_LITTLE_MEMORY, FusionCancelled, FusionError
-from volfuse.jobs.messages import FusionRequest, JobEvent
+from volfuse.errors import TOO_LITTLE_MEMORY, FusionCancelled, FusionError, StorageError
+from volfuse.jobs.limits import Limits, without_unused_packages
+from volfuse.jobs.messages import Cause, FusionRequest, JobEvent
 
 _logger = logging.getLogger("volfuse.jobs")
 
@@ -28,7 +31,7 @@ class Inbox:
     """The commands of the client, one JSON object a line; when they end, the client is gone."""
 
     def __init__(self, commands: TextIO) -> None:
-        self.jobs: SimpleQueue[tuple[int, Mapping[str, Any]]] = SimpleQueue()
+        self.jobs: SimpleQueue[tuple[int, dict[str, Any]]] = SimpleQueue()
         self._commands = commands
         self._folder: Path | None = None
         self._cancelled: set[int] = set()
@@ -46,12 +49,12 @@ class Inbox:
                 _logger.warning("A command is not understood (%s): %.200s", error, line)
         _exit(self._folder)
 
-    def _handle(self, command: object) -> None:
+    def _handle(self, command: Any) -> None:
         match command:
             case {"command": "remove_at_exit", "folder": str(folder)}:
                 self._folder = Path(folder)
-            case {"command": "fuse", "job": int(job), "request": dict(request)}:
-                self.jobs.put((job, request))
+            case {"command": "fuse" | "check", "job": int(job), "request": dict()}:
+                self.jobs.put((job, command))
             case {"command": "cancel", "job": int(job)}:
                 self._cancelled.add(job)
             case _:
@@ -60,6 +63,7 @@ class Inbox:
 
 def main() -> None:
     """Answer jobs one after another; never returns."""
+    limits = Limits.from_argument(sys.argv[1]) if len(sys.argv) > 1 else Limits()
     commands, replies = _private_streams()
     faulthandler.enable()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -69,35 +73,39 @@ def main() -> None:
         with suppress(OSError):  # the client is gone, so the inbox is about to end this process
             replies.write(event.to_line())
 
-    with suppress(Exception):  # the answer to the first job says what is wrong
+    with suppress(Exception), without_unused_packages():  # the answer to the first job says what is wrong
         import volfuse.jobs.fusion  # noqa: F401, PLC0415 - torch loads while the inbox listens already
+    limits.apply()
     while True:
-        job, request = inbox.jobs.get()
+        job, command = inbox.jobs.get()
         report(JobEvent(job, "started"))
-        report(_answer(job, request, report, partial(inbox.is_cancelled, job)))
+        report(_answer(job, command, report, partial(inbox.is_cancelled, job)))
 
 
 def _answer(
     job: int,
-    request: Mapping[str, Any],
+    command: dict[str, Any],
     report: Callable[[JobEvent], None],
     should_stop: Callable[[], bool],
 ) -> JobEvent:
     """Do a job and return its last event."""
     try:
-        from volfuse.jobs.fusion import run  # noqa: PLC0415 - see main
+        from volfuse.jobs.fusion import check, run  # noqa: PLC0415 - see main
     except Exception as error:
         _logger.exception("The packages do not load:")
         return JobEvent(job, "failed", message=_why_not_loaded(error), lacks_packages=True)
     try:
-        return JobEvent(
-            job, "finished", result=run(job, FusionRequest.from_json(request), report, should_stop)
-        )
+        if command["command"] == "check":
+            result = check(command["request"]["source"])
+        else:
+            result = run(job, FusionRequest.from_json(command["request"]), report, should_stop)
+        return JobEvent(job, "finished", result=result)
     except FusionCancelled:
         return JobEvent(job, "cancelled")
     except Exception as error:
         _logger.exception("Job %d failed:", job)
-        return JobEvent(job, "failed", message=_sentence(error))
+        message, cause = _sentence(error)
+        return JobEvent(job, "failed", message=message, cause=cause)
 
 
 def _why_not_loaded(error: Exception) -> str:
@@ -107,16 +115,18 @@ def _why_not_loaded(error: Exception) -> str:
     return f"The Python packages do not load ({first_line or type(error).__name__}); install them again."
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: Exception) -> tuple[str, Cause]:
     match error:
+        case StorageError():
+            return str(error), "storage"
         case FusionError():
-            return str(error)
+            return str(error), ""
         case MemoryError():
-            return TOO_LITTLE_MEMORY
+            return TOO_LITTLE_MEMORY, "memory"
     return (
         f"The fusion failed unexpectedly ({type(error).__name__}); "
         "try again, and report the log if it happens again."
-    )
+    ), ""
 
 
 def _private_streams() -> tuple[TextIO, TextIO]:

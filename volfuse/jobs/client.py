@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 import sys
 import tempfile
@@ -12,10 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from volfuse.errors import FusionError
+from volfuse.jobs.limits import Limits
 from volfuse.jobs.messages import FusionRequest, JobEvent
 from volfuse.jobs.process import LineProcess
 
 _GRACE_SECONDS = 0.7  # with a poll every 0.1 s and the time to kill, a cancelled job has ended within 1 s
+_MOST_LOGGED = 1 << 20  # bytes
 _OUT_OF_MEMORY_CODES = (-9, 137)  # killed by the system; the second as a launcher reports it
 
 _logger = logging.getLogger(__name__)
@@ -40,6 +43,8 @@ class FusionWorker:
         environment: its environment variables; ``None`` for those of this process.
         arguments: how that Python starts the worker. ``-P`` keeps modules that happen to lie in the current
             directory out of it.
+        limits: what it may take of the computer.
+        parent: where ``folder`` is made; by default where the system keeps temporary files.
 
     Attributes:
         folder: a private temporary directory for sources and results.
@@ -50,16 +55,18 @@ class FusionWorker:
         python: str | Path = sys.executable,
         environment: Mapping[str, str] | None = None,
         arguments: Sequence[str] = ("-P", "-m", "volfuse.jobs"),
+        limits: Limits | None = None,
+        parent: Path | None = None,
     ) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="volfuse-"))
-        self._command = [str(python), *arguments]
+        self.folder = Path(tempfile.mkdtemp(prefix="volfuse-", dir=parent))
+        self._command = [str(python), *arguments, *([limits.to_argument()] if limits else [])]
         self._environment = environment
         self._log = self.folder / "worker.log"
         self._log_read = 0
         self._processes: list[LineProcess] = []  # one at most; a list, for the finalizer to see changes
         self._finalizer = weakref.finalize(self, _remove_all, self._processes, self.folder)
         self._job = 0
-        self._request: FusionRequest | None = None
+        self._outputs: list[Path] | None = None  # of the job that runs
         self._kill_at: float | None = None
 
     def __enter__(self) -> "FusionWorker":
@@ -73,7 +80,7 @@ class FusionWorker:
     @property
     def busy(self) -> bool:
         """Whether a job runs whose end ``poll`` has not returned yet."""
-        return self._request is not None
+        return self._outputs is not None
 
     @property
     def pid(self) -> int | None:
@@ -104,16 +111,20 @@ class FusionWorker:
         Raises:
             FusionError: if a job runs already, the output lies outside ``folder``, or see :meth:`start`.
         """
-        if self.busy:
-            raise FusionError("A fusion is running already; wait for it or cancel it first.")
         if not Path(request.output).resolve().is_relative_to(self.folder.resolve()):
             raise FusionError(f"The output {request.output} must lie inside {self.folder}.")
-        self.start()
-        self._job += 1
-        self._request = request
-        self._kill_at = None
-        self._send({"command": "fuse", "job": self._job, "request": request.to_json()})
-        return self._job
+        outputs = [Path(request.output), *request.contribution_files]
+        return self._begin("fuse", request.to_json(), outputs)
+
+    def check(self, source: Path) -> int:
+        """Begin a job that reads an image as a fusion would; returns its number.
+
+        Its result holds ``shape``, ``color`` and ``affine`` of the image; it fails if the image is unfit for fusion.
+
+        Raises:
+            FusionError: if a job runs already, or see :meth:`start`.
+        """
+        return self._begin("check", {"source": str(source)}, [])
 
     def poll(self) -> list[JobEvent]:
         """Return what has happened since the last call."""
@@ -142,7 +153,17 @@ class FusionWorker:
         """Kill the process with everything it started and remove ``folder``."""
         self._finalizer()
         self._processes.clear()
-        self._request = None
+        self._outputs = None
+
+    def _begin(self, command: str, request: Mapping[str, object], outputs: list[Path]) -> int:
+        if self.busy:
+            raise FusionError("A fusion is running already; wait for it or cancel it first.")
+        self.start()
+        self._job += 1
+        self._outputs = outputs
+        self._kill_at = None
+        self._send({"command": command, "job": self._job, "request": request})
+        return self._job
 
     def _send(self, message: Mapping[str, object]) -> None:
         self._processes[0].send(json.dumps(message) + "\n")
@@ -162,16 +183,15 @@ class FusionWorker:
     def _end(self, event: JobEvent) -> JobEvent:
         if self._kill_at is not None:  # the user cancelled it before it ended
             event = JobEvent(event.job, "cancelled")
-        if event.kind != "finished" and self._request is not None:
+        if event.kind != "finished" and self._outputs is not None:
             # Files are half-written while their names start with a dot.
-            written = [Path(self._request.output), *self._request.contribution_files]
-            for path in (*written, *self.folder.rglob(".*")):
+            for path in (*self._outputs, *self.folder.rglob(".*")):
                 with suppress(OSError):
                     path.unlink()
         logged = self._read_log()
         if event.kind == "failed":
             _logger.warning("Job %d failed: %s\n%s", event.job, event.message, logged)
-        self._request = None
+        self._outputs = None
         return event
 
     def _read_log(self) -> str:
@@ -180,6 +200,10 @@ class FusionWorker:
             log.seek(self._log_read)
             text = log.read().decode(errors="replace")
             self._log_read = log.tell()
+        if self._log_read > _MOST_LOGGED:
+            with suppress(OSError):  # the worker appends, so it goes on at the new end
+                os.truncate(self._log, 0)
+                self._log_read = 0
         return text
 
 

@@ -9,14 +9,17 @@ from statistics import fmean
 from typing import Any, Literal
 
 import torch
+from monai.data import MetaTensor
 
 from volfuse.errors import FusionCancelled
 from volfuse.fusion.pipeline import FusionPipeline
 from volfuse.fusion.slabs import FusedCase, FusedImage, timed
-from volfuse.imaging import as_stored, slices_with_content, write_image
+from volfuse.imaging import as_stored, read_image, slices_with_content, write_image
 from volfuse.jobs.messages import FusionRequest, JobEvent
 from volfuse.metrics import METRICS, find_metric
 from volfuse.paths import check_paths
+
+_RGB_CHANNELS = 3
 
 _logger = logging.getLogger(__name__)
 
@@ -82,7 +85,7 @@ def run(
             raise FusionCancelled
         with timed(seconds, "write"):
             contributions = _write_contributions(case, request)
-            output = write_image(case.image, request.output, compress=False)
+            output = write_image(case.image, request.output, compress=request.compress)
     finally:
         torch.cuda.empty_cache()  # the viewer draws on the same GPU
     return {
@@ -91,10 +94,28 @@ def run(
         "version": pipeline.model.version,
         "weights_sha256": weights,
         "device": str(pipeline.device),
+        **_facts(case.image),
         "metrics": metrics,
         "seconds": seconds,
         "contributions": contributions,
         "notes": list(case.notes),
+    }
+
+
+def check(source: str) -> dict[str, Any]:
+    """Read an image as a fusion would; returns its ``shape``, ``color`` and ``affine``.
+
+    Raises:
+        FusionError: one sentence on what makes it unfit for fusion.
+    """
+    return _facts(read_image(source))
+
+
+def _facts(image: MetaTensor) -> dict[str, Any]:
+    return {
+        "shape": list(image.shape[1:]),
+        "color": image.shape[0] == _RGB_CHANNELS,
+        "affine": image.affine.tolist(),
     }
 
 

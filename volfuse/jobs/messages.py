@@ -10,6 +10,7 @@ from volfuse.errors import FusionError
 from volfuse.fusion.options import FusionOptions
 
 Kind = Literal["started", "progress", "finished", "failed", "cancelled"]
+Cause = Literal["", "memory", "storage"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class FusionRequest:
         options: how they are fused; as a dictionary they are read by name.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
         metrics: names in ``volfuse.metrics.METRICS`` to measure the result with.
+        compress: write it compressed where the format leaves the choice, which is slower.
 
     Raises:
         FusionError: if a value has the wrong type. Lists are taken where tuples are named.
@@ -34,6 +36,7 @@ class FusionRequest:
     options: FusionOptions = FusionOptions()  # noqa: RUF009 - it does not change
     device: str = "auto"
     metrics: tuple[str, ...] = ()
+    compress: bool = False
 
     @property
     def contribution_files(self) -> list[Path]:
@@ -99,6 +102,7 @@ class JobEvent:
             user should know, in sentences.
         message: of a failed job: one sentence for the user.
         lacks_packages: of a failed job: whether a Python package is missing or does not load.
+        cause: of a failed job: what the computer lacked, ``"memory"`` or ``"storage"``; empty if it was not that.
     """
 
     job: int
@@ -110,6 +114,7 @@ class JobEvent:
     result: dict[str, Any] = field(default_factory=dict)
     message: str = ""
     lacks_packages: bool = False
+    cause: Cause = ""
 
     def to_line(self) -> str:
         """Return the event as one line of JSON."""
@@ -145,4 +150,5 @@ _EXPECTED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "options": (lambda value: isinstance(value, FusionOptions), "options by name"),
     "device": (_is_text, "the name of a device"),
     "metrics": (_are_texts, "a list of metric names"),
+    "compress": (lambda value: isinstance(value, bool), "true or false"),
 }

@@ -2,11 +2,11 @@
 
 import logging
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from monailabel.config import settings
 from monailabel.interfaces.app import MONAILabelApp
 from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.tasks.infer_v2 import InferTask
@@ -23,6 +23,7 @@ from volfuse.label.scoring import scoring_methods
 from volfuse.label.strategies import strategies
 from volfuse.label.training import trainers
 from volfuse.models import catalogue
+from volfuse.resources import shipped
 
 _Offer = TypeVar("_Offer")
 _logger = logging.getLogger(__name__)
@@ -60,9 +61,7 @@ class FusionApp(MONAILabelApp):
         return datastore
 
     def init_infers(self) -> dict[str, InferTask]:
-        return {
-            name: FusionTask(model, self.layout.scratch) for name, model in catalogue(num_sources=2).items()
-        }
+        return {name: FusionTask(model) for name, model in catalogue(num_sources=2).items()}
 
     def init_trainers(self) -> dict[str, TrainTask]:
         return trainers()
@@ -123,11 +122,11 @@ class FusionApp(MONAILabelApp):
         return facts | {"modalities": list(self.datastore().modalities)}
 
     def infer(self, request: Mapping[str, Any], datastore: Datastore | None = None) -> dict[str, Any]:
-        """Fuse a known case, or the two files of a session.
+        """Fuse a known case. MONAI Label's own way in, for many cases in the background; requests go by the lanes.
 
         Args:
-            request: ``model``; ``image``, the name of a case, or ``files``; ``options``; ``result_extension``;
-                ``save_label`` to keep the result under the name of the model.
+            request: ``model``; ``image``, the name of a case; ``worker``, which fuses; ``save_label`` to keep the
+                result under the name of the model.
             datastore: the cases; ours by default.
 
         Raises:
@@ -136,19 +135,23 @@ class FusionApp(MONAILabelApp):
         """
         task = self.infer_task(request["model"])
         store = paired(datastore) if datastore else self.datastore()
-        files = request.get("files") or store.pair(request["image"]).files
-        file, facts = task({**request, "files": files})
-        answer = {"file": file, "label": request.get("image"), "tag": request["model"], "params": facts}
+        file, facts = task({**request, "files": store.pair(request["image"]).files})
         if request.get("save_label"):
             store.save_label(request["image"], file, request["model"], {})
-            shutil.rmtree(Path(file).parent)
-            answer["file"] = None
-        return answer
+        return {"file": file, "label": request["image"], "tag": request["model"], "params": facts}
 
     def _take_up_new_models(self) -> None:
         """Offer what other processes have published since."""
         if catalogue(num_sources=2).keys() != self._infers.keys():
             self._infers, self._trainers = self.init_infers(), self.init_trainers()
+
+
+def new_application(studies: str, conf: Mapping[str, str]) -> FusionApp:
+    """Return the app of a folder, in the server or in a process that works for it."""
+    # Scoring a whole folder after every sample would leave a small computer no time for the reader.
+    settings.MONAI_LABEL_AUTO_UPDATE_SCORING = False
+    settings.MONAI_LABEL_SESSIONS = False  # ours know two scans
+    return FusionApp(str(shipped("label_app")), studies, conf)
 
 
 def _offered(offers: Mapping[str, _Offer], kind: str, name: str) -> _Offer:

@@ -38,7 +38,8 @@ class AuditLog:
             "status": status,
         }
         try:
-            descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+            descriptor = os.open(self._file, flags, 0o600)
             try:
                 os.write(descriptor, (json.dumps(line) + "\n").encode())
                 os.fsync(descriptor)

@@ -32,32 +32,42 @@ class CaseFiles:
         return self.reference, self.second
 
 
-def find_cases(studies: Path, modalities: tuple[str, str]) -> dict[str, CaseFiles]:
+def find_cases(studies: Path, modalities: tuple[str, str], name: str = "") -> dict[str, CaseFiles]:
     """List the complete cases in a folder by name.
 
     Args:
         studies: the folder; folders in it are not searched.
         modalities: what the names of the reference and of the second scan end with, e.g. ``("mr", "pet")``.
+        name: of a case, if only that one and those that begin like it are looked for.
 
     Returns:
         Cases in the order of their names. Files that really lie elsewhere (links) are left out.
     """
-    root = studies.resolve()
     scans: dict[str, dict[str, Path]] = {}
-    for path in sorted(studies.iterdir()):
+    for path in find_scans(studies, modalities, name):
         match = _parse(path.name, modalities)
-        if match is None or not path.is_file():
-            continue
-        if path.resolve().parent != root:
-            _logger.warning("%s is a link out of the studies folder and is left out.", path.name)
-            continue
-        name, modality = match
-        scans.setdefault(name, {}).setdefault(modality, path)
+        assert match is not None
+        case, modality = match
+        scans.setdefault(case, {}).setdefault(modality, path)
     return {
-        name: CaseFiles(name, *(found[modality] for modality in modalities))
-        for name, found in scans.items()
+        case: CaseFiles(case, *(found[modality] for modality in modalities))
+        for case, found in scans.items()
         if len(found) == len(modalities)
     }
+
+
+def find_scans(studies: Path, modalities: tuple[str, str], name: str = "") -> list[Path]:
+    """List the files that are scans by their names, with or without the other one of their case; see above."""
+    root = studies.resolve()
+    scans = []
+    for path in sorted(path for path in studies.iterdir() if path.name.startswith(name)):
+        if _parse(path.name, modalities) is None or not path.is_file():
+            continue
+        if path.is_symlink() and path.resolve().parent != root:
+            _logger.warning("%s is a link out of the studies folder and is left out.", path.name)
+            continue
+        scans.append(path)
+    return scans
 
 
 def suffix_of(name: str) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
 from volfuse.errors import FusionError
-from volfuse.label import NOTES_HEADER
+from volfuse.label import FUSION_HEADER, NOTES_HEADER
 
 _SECONDS = 600  # a volume on a slow computer
 _PIECE = 1 << 20
@@ -39,6 +39,7 @@ class LabelClient:
         self._url = f"{parts.scheme}://{parts.netloc}"
         self._headers = {"Authorization": f"Bearer {token.strip()}"}
         # Scans of patients go to the server itself, not through a proxy that the environment names.
+        self._fusions: dict[tuple[str, str], str] = {}  # the ids of what was fetched, by case and model
         self._opener: OpenerDirector = build_opener(ProxyHandler({}))
 
     def info(self) -> dict[str, Any]:
@@ -67,6 +68,7 @@ class LabelClient:
         query = urlencode({"image": case, "output": "image"})
         params = {"params": json.dumps({"result_extension": ".nrrd"})}
         headers = self._download("POST", f"/infer/{quote(model)}?{query}", file, params)
+        self._fusions[case, model] = headers.get(FUSION_HEADER, "")
         notes: list[str] = json.loads(headers.get(NOTES_HEADER, "[]"))
         return notes
 
@@ -89,7 +91,10 @@ class LabelClient:
         return {"sample": sample, "scans": [str(file) for file in scans], "fused": str(fused), "notes": notes}
 
     def judge(self, case: str, verdict: dict[str, Any]) -> dict[str, Any]:
-        """Give a verdict; when this returns, it is on the server's disk."""
+        """Give a verdict, on the image that was fetched last; when this returns, it is on the server's disk."""
+        fusion = self._fusions.get((case, verdict.get("model", "")))
+        if fusion and verdict["verdict"] == "accept":
+            verdict = verdict | {"fusion": fusion}
         query = urlencode({"image": case})
         stored: dict[str, Any] = self._json(
             "PUT", f"/datastore/label?{query}", {"params": json.dumps(verdict)}

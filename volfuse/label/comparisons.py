@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from volfuse.label.errors import Damaged, NotFound
+from volfuse.label.files import write_own
 from volfuse.label.records import NumberedRecords, locked, read_record
-from volfuse.storage import write_whole
 
 Side = Literal["left", "right"]
 Preferred = Literal["left", "right", "same"]
@@ -81,7 +81,7 @@ class Comparisons:
         name = uuid.uuid4().hex
         with locked(self._questions):
             self._forget_oldest()
-            write_whole(self._file(name), json.dumps(asdict(question)))
+            write_own(self._file(name), json.dumps(asdict(question)))
         return name, question
 
     def question(self, name: str) -> Question:

@@ -12,12 +12,12 @@ from monailabel.interfaces.exception import MONAILabelError, MONAILabelException
 from volfuse.label.cases import CaseFiles, find_cases, suffix_of
 from volfuse.label.comparisons import Comparisons
 from volfuse.label.errors import Damaged, NotFound
+from volfuse.label.files import link_or_copy, own, write_own
 from volfuse.label.hold_out import hold_out
 from volfuse.label.layout import Layout
 from volfuse.label.leases import Leases
 from volfuse.label.records import damaged, read_record
-from volfuse.label.verdicts import VerdictStore
-from volfuse.storage import write_whole
+from volfuse.label.verdicts import Verdict, VerdictStore
 
 FINAL: Final = "final"
 """The tag of what a reader chose. Other tags are names of models; "original" would be a segmentation to Slicer."""
@@ -48,7 +48,7 @@ class PairedDatastore(Datastore):
         Raises:
             NotFound: if there is no such case.
         """
-        cases = find_cases(self.layout.studies, self.modalities)
+        cases = find_cases(self.layout.studies, self.modalities, case)
         if case not in cases:
             raise NotFound("There is no such case; ask /datastore/ for the list.")
         return cases[case]
@@ -88,11 +88,12 @@ class PairedDatastore(Datastore):
 
     def get_image_info(self, image_id: str) -> dict[str, Any]:
         """Return file names, what the scoring found, what the last verdict says, and which files are damaged."""
-        pair = self.pair(image_id)
-        verdict = self.verdicts.last(image_id)
-        scores, damaged = {}, self.verdicts.faults(image_id)
+        return self._info(self.pair(image_id), self.verdicts.last(image_id))
+
+    def _info(self, pair: CaseFiles, verdict: Verdict | None) -> dict[str, Any]:
+        scores, damaged = {}, self.verdicts.faults(pair.name)
         try:
-            scores = self._stored_scores(image_id)
+            scores = self._stored_scores(pair.name)
         except Damaged as error:
             damaged.append(str(error))
         return {
@@ -114,13 +115,11 @@ class PairedDatastore(Datastore):
         self.pair(image_id)
         with self._lock:
             text = json.dumps(self.scores(image_id) | info)
-            write_whole(self.layout.scores / f"{image_id}.json", text)
+            write_own(self.layout.scores / f"{image_id}.json", text)
 
     def get_labels_by_image_id(self, image_id: str) -> dict[str, str]:
         """Return the tags under which there is an image of this case."""
-        tags = [
-            path.parent.name for path in self.layout.images.glob(f"*/{image_id}.*") if suffix_of(path.name)
-        ]
+        tags = list(self._images(image_id).get(image_id, ()))
         if self.verdicts.last_image(image_id):
             tags.append(FINAL)
         return dict.fromkeys(sorted(tags), image_id)
@@ -141,7 +140,15 @@ class PairedDatastore(Datastore):
             raise NotFound("There is no fused image of this case under this tag; fuse it first.")
         if label_tag == FINAL:
             return str(self.verdicts.last_image(label_id))
-        return str(next((self.layout.images / label_tag).glob(f"{label_id}.*")))
+        return str(own(self._images(label_id)[label_id][label_tag]))
+
+    def _images(self, case: str = "*") -> dict[str, dict[str, Path]]:
+        """Return the fused images that models made, by case and model."""
+        images: dict[str, dict[str, Path]] = {}
+        for path in sorted(self.layout.images.glob(f"*/{case}.*")):
+            if suffix := suffix_of(path.name):
+                images.setdefault(path.name.removesuffix(suffix), {})[path.parent.name] = path
+        return images
 
     def get_label_info(self, label_id: str, label_tag: str) -> dict[str, Any]:
         """Return the last verdict on a case under ``final``, else nothing."""
@@ -175,13 +182,17 @@ class PairedDatastore(Datastore):
         """Keep a fused image of a model. Verdicts come in through ``verdicts``."""
         self.pair(image_id)
         target = self.layout.images / label_tag / f"{image_id}{suffix_of(label_filename)}"
-        write_whole(target, Path(label_filename).read_bytes())
+        write_own(target, lambda partial: link_or_copy(Path(label_filename), partial))
         return image_id
 
     def status(self) -> dict[str, Any]:
-        cases, reviewed = self.list_images(), self.get_labeled_images()
+        """Return how far readers are. Cases that are held out from them do not count, unless they were judged."""
+        reviewed = self.get_labeled_images()
+        not_proposed: set[str] = set()
+        with suppress(Damaged):
+            not_proposed = self.held_out().difference(reviewed)
         return {
-            "total": len(cases),
+            "total": len(self.list_images()) - len(not_proposed),
             "completed": len(reviewed),
             "label_tags": {FINAL: len(reviewed)},
             "train": [],
@@ -191,17 +202,20 @@ class PairedDatastore(Datastore):
         return {
             "name": self.name(),
             "description": self.description(),
-            "objects": {
-                case: {
-                    "image": {"info": self.get_image_info(case)},
-                    "labels": {
-                        tag: {"info": self.get_label_info(case, tag)}
-                        for tag in self.get_labels_by_image_id(case)
-                    },
-                }
-                for case in self.list_images()
-            },
+            "objects": self._objects(),
         }
+
+    def _objects(self) -> dict[str, Any]:
+        """Return every case; each folder and each verdict is read once."""
+        images, judged = self._images(), self.verdicts.seen()
+        objects: dict[str, Any] = {}
+        for case, pair in find_cases(self.layout.studies, self.modalities).items():
+            verdict = self.verdicts.last(case) if case in judged else None
+            labels: dict[str, Any] = {tag: {"info": {}} for tag in sorted(images.get(case, {}))}
+            if verdict and verdict.image:
+                labels[FINAL] = {"info": {"params": vars(verdict)}}
+            objects[case] = {"image": {"info": self._info(pair, verdict)}, "labels": labels}
+        return objects
 
     def _stored_scores(self, image_id: str) -> dict[str, Any]:
         path = self.layout.scores / f"{image_id}.json"

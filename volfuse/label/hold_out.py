@@ -5,8 +5,8 @@ import json
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from volfuse.label.files import write_own
 from volfuse.label.records import damaged, read_record
-from volfuse.storage import write_whole
 
 _SHARE = 0.2
 _FEWEST_CASES = 2
@@ -32,7 +32,7 @@ def hold_out(file: Path, cases: Sequence[str], seen: Collection[str]) -> set[str
     if missing > 0:
         free = sorted(set(cases) - kept - set(seen), key=_draw)
         kept.update(free[:missing])
-        write_whole(file, json.dumps(sorted(kept)))
+        write_own(file, json.dumps(sorted(kept)))
     return kept.intersection(cases)
 
 

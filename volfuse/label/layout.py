@@ -17,6 +17,10 @@ class Layout:
 
     studies: Path
 
+    def __post_init__(self) -> None:
+        """Go to the real folder, so that a path below it shows every link on its way."""
+        object.__setattr__(self, "studies", self.studies.resolve())
+
     @property
     def home(self) -> Path:
         """Everything the server writes."""
@@ -76,6 +80,28 @@ class Layout:
     def scratch(self) -> Path:
         """Files of requests that are being answered."""
         return self.home / "scratch"
+
+    @property
+    def shown(self) -> Path:
+        """Fused images that readers are looking at; see :class:`volfuse.label.shown.ShownFusions`."""
+        return self.home / "shown"
+
+    @property
+    def workers(self) -> Path:
+        """Folders of the processes that fuse."""
+        return self.home / "workers"
+
+    @property
+    def of_one_run(self) -> tuple[Path, ...]:
+        """What the next start of the server does not need."""
+        return self.scratch, self.shown, self.workers
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Every folder the server writes to."""
+        kept = (self.images, self.verdicts, self.scores, self.leases, self.rounds, self.models)
+        more = (self.comparisons, self.readers.parent, self.sessions)
+        return self.home, *kept, *more, *self.of_one_run
 
     @property
     def hold_out(self) -> Path:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from volfuse.label.errors import Damaged
+from volfuse.label.files import write_own
 from volfuse.label.records import locked, read_record
-from volfuse.storage import write_whole
 
 SECONDS = 1800
 """How long a case is kept for a reader who does nothing with it."""
@@ -39,7 +39,7 @@ class Leases:
             for other in {case for case, holder in holders.items() if holder == reader} - {case}:
                 self._file(other).unlink(missing_ok=True)
             if case is not None:
-                write_whole(self._file(case), json.dumps({"reader": reader}))
+                write_own(self._file(case), json.dumps({"reader": reader}))
         return case
 
     def renew(self, case: str, reader: str | None) -> None:

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from filelock import FileLock
 
 from volfuse.label.errors import Damaged
-from volfuse.label.layout import HOME
-from volfuse.storage import unwritable, write_whole
+from volfuse.label.files import known_as, own, write_own
+from volfuse.storage import unwritable
 
 _R = TypeVar("_R")
 _FILE = re.compile(r"(\d{4,})\.json")
@@ -25,10 +25,10 @@ def read_record(path: Path, kind: type = dict) -> Any:
         kind: ``dict`` or ``list``, whichever the file must hold.
 
     Raises:
-        Damaged: if it holds something else. The sentence names the file by the folder of the server that it is in.
+        Damaged: if it holds something else, or is a link. The sentence names it by the folder of the server it is in.
     """
     try:
-        record = json.loads(path.read_bytes())
+        record = json.loads(own(path).read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise damaged(path) from error
     if not isinstance(record, kind):
@@ -38,10 +38,7 @@ def read_record(path: Path, kind: type = dict) -> Any:
 
 def damaged(path: Path) -> Damaged:
     """Return the error for a file that holds nothing that can be used."""
-    # Where the studies folder is is not for clients.
-    parts = path.parts
-    inside = parts[len(parts) - parts[::-1].index(HOME) - 1 :] if HOME in parts else parts[-1:]
-    return Damaged(f"{'/'.join(inside)} is damaged; bring it back from a backup, or remove it.")
+    return Damaged(f"{known_as(path)} is damaged; bring it back from a backup, or remove it.")
 
 
 @contextmanager
@@ -51,7 +48,7 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         StorageError: if it cannot be.
     """
-    lock = FileLock(folder / ".lock")
+    lock = FileLock(own(folder) / ".lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -92,7 +89,7 @@ class NumberedRecords:
 
     def store(self, number: int, record: Mapping[str, Any]) -> dict[str, Any]:
         """Write a record, whole, over what had its number."""
-        write_whole(self.file(number), json.dumps(record, indent=1))
+        write_own(self.file(number), json.dumps(record, indent=1))
         return dict(record)
 
     def read(self, parse: Callable[[dict[str, Any]], _R]) -> dict[int, _R | Damaged]:

@@ -9,6 +9,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from volfuse.label.errors import Busy, Damaged
+from volfuse.label.files import own
 from volfuse.label.records import NumberedRecords
 from volfuse.models import Bundle
 
@@ -56,7 +57,7 @@ class Rounds:
         Raises:
             Busy: if another does.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        own(self._folder).mkdir(parents=True, exist_ok=True)
         lock = FileLock(self._folder / ".lock", timeout=0)
         try:
             lock.acquire()

@@ -3,11 +3,12 @@
 import ipaddress
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 from volfuse.errors import FusionError
+from volfuse.jobs.limits import without_unused_packages
 from volfuse.label.cases import find_cases
 from volfuse.label.layout import Layout
 from volfuse.label.tokens import ReaderTokens
@@ -27,6 +28,7 @@ def serve(
     host: str,
     port: int,
     upload_limit: int,
+    memory: int,
     announce: Callable[[str, str], None],
 ) -> None:
     """Serve the cases of a folder until stopped.
@@ -37,6 +39,7 @@ def serve(
         host: the address to listen on.
         port: 0 takes a free one.
         upload_limit: MiB of one request.
+        memory: MiB that the server may take with its workers.
         announce: called with URL and token when requests are taken; the token is empty where readers have their own.
 
     Raises:
@@ -44,11 +47,7 @@ def serve(
     """
     if any(find_spec(name) is None for name in ("monailabel", "fastapi", "uvicorn", "filelock")):
         raise FusionError(_MISSING)
-    if not studies.is_dir():
-        raise FusionError(f"There is no folder {studies}; give one with the scans.")
-    endings = tuple(modalities.split(","))
-    if len(endings) != 2 or endings[0] == endings[1] or not all(ending.isalnum() for ending in endings):
-        raise FusionError(f"'{modalities}' is not a pair of endings; write for example mr,pet.")
+    endings = _checked(studies, modalities)
     token = os.environ.get(TOKEN_VARIABLE) or secrets.token_urlsafe(32)
     if len(token) < _SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
         raise FusionError(f"{TOKEN_VARIABLE} must be {_SHORTEST_TOKEN} or more plain characters.")
@@ -58,12 +57,35 @@ def serve(
             f"{studies} holds no case; put pairs such as patient7_{first}.nii.gz and patient7_{second}.nii.gz there, "
             "or name other endings with --modalities."
         )
-    from volfuse.label.server.start import ServerSettings, run
+    with without_unused_packages("itk"):  # MONAI Label needs it
+        from volfuse.label.server.start import ServerSettings, run
 
-    settings = ServerSettings(studies, endings, host, port, token, upload_limit << 20)
+    settings = ServerSettings(studies, endings, host, port, token, upload_limit, memory)
     readers = ReaderTokens(Layout(studies).readers)
     readers.digests()  # raises if they cannot be read
     run(settings, lambda url: announce(url, "" if readers.are_used else token))
+
+
+def examine(studies: Path, modalities: str, decode: bool) -> Iterator[str]:
+    """Yield a sentence on every damaged file; see :func:`volfuse.label.doctor.examine`.
+
+    Raises:
+        FusionError: if there is no such folder, or ``modalities`` is no pair.
+    """
+    if find_spec("filelock") is None:
+        raise FusionError(_MISSING)
+    from volfuse.label.doctor import examine as look
+
+    return look(studies, _checked(studies, modalities), decode)
+
+
+def _checked(studies: Path, modalities: str) -> tuple[str, str]:
+    if not studies.is_dir():
+        raise FusionError(f"There is no folder {studies}; give one with the scans.")
+    endings = tuple(modalities.split(","))
+    if len(endings) != 2 or endings[0] == endings[1] or not all(ending.isalnum() for ending in endings):
+        raise FusionError(f"'{modalities}' is not a pair of endings; write for example mr,pet.")
+    return endings
 
 
 def is_loopback(host: str) -> bool:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from volfuse.errors import FusionError
 from volfuse.label.errors import Damaged
+from volfuse.label.files import write_own
 from volfuse.label.records import damaged, locked, read_record
-from volfuse.storage import write_whole
 
 _BYTES = 32
 _LONGEST_NAME = 100
@@ -83,7 +83,7 @@ class ReaderTokens:
             partial.touch(mode=0o600)
             partial.write_text(json.dumps(digests, indent=1), encoding="utf-8")
 
-        write_whole(self._file, write)
+        write_own(self._file, write)
 
 
 class Access:

@@ -11,6 +11,7 @@ from monailabel.interfaces.tasks.train import TrainTask
 from volfuse import __version__
 from volfuse.errors import FusionError
 from volfuse.fusion.pipeline import choose_device
+from volfuse.label import files
 from volfuse.label.activelearning.finetuning import FineTuning, fine_tune
 from volfuse.label.activelearning.measuring import margins, measure_hold_out, preference, shortcoming
 from volfuse.label.activelearning.publishing import own_loss, own_training, publish, round_file
@@ -19,6 +20,7 @@ from volfuse.label.agreement import agreement_on_comparisons, agreement_on_verdi
 from volfuse.label.datastore import PairedDatastore, paired
 from volfuse.label.evidence import answers_of, comparisons_of
 from volfuse.label.lessons import Lessons
+from volfuse.label.progress import report_progress
 from volfuse.label.rounds import Rounds
 from volfuse.models import Bundle, bundles
 
@@ -125,6 +127,7 @@ class FineTuneTask(TrainTask):
             return rounds.end(record, "not better", reason=reason, **results)
         state: dict[str, torch.Tensor] = {name: value.cpu() for name, value in network.state_dict().items()}
         trained_on = {"trained_on": f"{len(training)} reviewed cases", "round": record["round"]}
+        files.own(datastore.layout.models / self._bundle.root.name)
         published = publish(
             self._bundle, state, trained_on | results, record["round"], datastore.layout.models
         )
@@ -148,7 +151,7 @@ def training_split(datastore: PairedDatastore) -> tuple[list[Answer], list[str]]
 
 def _report(done: int, total: int, value: float) -> None:
     if done in (1, total) or done % max(1, total // _REPORTS) == 0:
-        print(f"step {done}/{total}: loss {value:.5f}", flush=True)
+        report_progress(done, total, f"loss {value:.5f}")
 
 
 def trainers() -> dict[str, TrainTask]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from volfuse.label.errors import Damaged
+from volfuse.label.files import own, write_own
 from volfuse.label.records import NumberedRecords
-from volfuse.storage import write_whole
 
 Decision = Literal["accept", "reject", "prefer", "cannot_judge", "skip"]
 WITHOUT_MODEL = ("cannot_judge", "skip")
@@ -91,7 +91,7 @@ class VerdictStore:
         """
         image = None
         if write_image is not None:
-            image = write_whole(self._folder / case / f"{uuid.uuid4().hex}{suffix}", write_image).name
+            image = write_own(self._folder / case / f"{uuid.uuid4().hex}{suffix}", write_image).name
         time = datetime.now(UTC).isoformat()
 
         def make(number: int) -> dict[str, Any]:
@@ -122,7 +122,7 @@ class VerdictStore:
     def last_image(self, case: str) -> Path | None:
         """Return the newest chosen image of a case."""
         verdict = self.last(case)
-        return self._folder / case / verdict.image if verdict and verdict.image else None
+        return own(self._folder / case / verdict.image) if verdict and verdict.image else None
 
     def reviewed(self) -> set[str]:
         """Return the names of the cases with a verdict."""

@@ -1,8 +1,8 @@
 """How requests are read and answers are sent."""
 
+import asyncio
 import json
 import logging
-import math
 import shutil
 import tempfile
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -16,17 +16,31 @@ from monailabel.interfaces.exception import MONAILabelException
 from pydantic import ValidationError
 from starlette.background import BackgroundTask
 
-from volfuse.errors import TOO_LITTLE_MEMORY, FusionError, StorageError
+from volfuse.errors import FusionError, StorageError
 from volfuse.imaging.formats import declared_size
 from volfuse.label.application import FusionApp
 from volfuse.label.cases import suffix_of
 from volfuse.label.datastore import PairedDatastore
-from volfuse.label.errors import Busy, Damaged, NotFound
+from volfuse.label.errors import Busy, Damaged, Gone, NoRoom, NotFound, TooLarge
+from volfuse.label.server.lanes import Lanes
 from volfuse.label.server.parameters import Parameters, ReaderParameters
+from volfuse.label.shown import ShownFusions
 
 _P = TypeVar("_P", bound=Parameters)
-_STATUS: dict[type[Exception], int] = {NotFound: 404, Damaged: 409, Busy: 429}
-_MOST_VALUES = 1 << 28  # 512 x 512 x 1024
+_T = TypeVar("_T")
+_STATUS: dict[type[Exception], int] = {
+    NotFound: 404,
+    Damaged: 409,
+    Gone: 410,
+    TooLarge: 413,
+    Busy: 429,
+    NoRoom: 507,
+}
+_TOO_LITTLE_MEMORY = (
+    "There is too little memory for these images with this model; crop them, choose another model, "
+    "or start the server with more --memory."
+)
+_HUNG_UP = 499  # nobody reads it
 _logger = logging.getLogger(__name__)
 
 
@@ -39,6 +53,36 @@ def application(request: Request) -> FusionApp:
 def store(request: Request) -> PairedDatastore:
     """Return the cases of the app."""
     return application(request).datastore()
+
+
+def lanes(request: Request) -> Lanes:
+    """Return where fusions wait and run."""
+    found: Lanes = request.app.state.lanes
+    return found
+
+
+def shown(request: Request) -> ShownFusions:
+    """Return the fused images that readers are looking at."""
+    kept: ShownFusions = request.app.state.shown
+    return kept
+
+
+async def unless_hung_up(request: Request, work: Coroutine[Any, Any, _T]) -> _T:
+    """Do what a client waits for; it is cancelled when the client hangs up.
+
+    Raises:
+        HTTPException: if it has.
+    """
+    task, end = asyncio.ensure_future(work), asyncio.ensure_future(_hang_up(request))
+    try:
+        await asyncio.wait({task, end}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise HTTPException(_HUNG_UP, "The client hung up.")
+    finally:
+        task.cancel()
+        end.cancel()
+        await asyncio.gather(task, end, return_exceptions=True)
 
 
 def read(kind: type[_P], text: str | None) -> _P:
@@ -57,7 +101,7 @@ def keep_upload(upload: UploadFile, folder: Path, stem: str) -> Path:
     """Write an upload into ``folder`` as ``stem`` with the known suffix of its name, the only part that is used.
 
     Raises:
-        HTTPException: 415 if it is not an image that can be read, 413 if it has too many voxels.
+        HTTPException: 415 if it is not an image that can be read.
     """
     suffix = suffix_of(upload.filename or "")
     if not suffix:
@@ -65,7 +109,10 @@ def keep_upload(upload: UploadFile, folder: Path, stem: str) -> Path:
     path = folder / f"{stem}{suffix}"
     with path.open("wb") as file:
         shutil.copyfileobj(upload.file, file)
-    _check_header(path)
+    try:
+        declared_size(path)
+    except FusionError as error:
+        raise HTTPException(415, str(error)) from error
     return path
 
 
@@ -89,19 +136,27 @@ def scratch_folder(request: Request) -> Path:
 def send_file(
     path: Path, name: str, is_scratch: bool = False, headers: Mapping[str, str] | None = None
 ) -> FileResponse:
-    """Send a file as ``name``; a result in a scratch folder is removed afterwards."""
+    """Send a file as ``name``; a result in a scratch folder is removed afterwards.
+
+    Raises:
+        NotFound: if it is gone.
+    """
+    if not path.is_file():
+        raise NotFound(f"{name} is not there any more; ask /datastore/ for the list.")
     done = BackgroundTask(shutil.rmtree, path.parent, ignore_errors=True) if is_scratch else None
     return FileResponse(
         path, headers=headers, media_type="application/octet-stream", filename=name, background=done
     )
 
 
-async def answer_error(_request: Request, error: Exception) -> JSONResponse:
-    """Answer with the sentence of an error that the client can do something about."""
+async def answer_error(request: Request, error: Exception) -> JSONResponse:
+    """Answer with the sentence of an error that the client can do something about, without paths of this machine."""
     _logger.info("Details:", exc_info=error)
     if isinstance(error, MONAILabelException):
         return JSONResponse({"detail": error.msg}, 400)  # type: ignore[attr-defined] # a slot, unseen by mypy
-    return JSONResponse({"detail": str(error)}, _STATUS.get(type(error), 400))
+    sentence = str(error).replace(f"{application(request).layout.studies}/", "")
+    wait = {"Retry-After": str(error.seconds)} if isinstance(error, Busy) and error.seconds else None
+    return JSONResponse({"detail": sentence}, _STATUS.get(type(error), 400), headers=wait)
 
 
 async def answer_invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
@@ -110,11 +165,17 @@ async def answer_invalid(_request: Request, error: RequestValidationError) -> JS
 
 
 async def answer_short_of_memory(_request: Request, _error: MemoryError) -> JSONResponse:
-    """Answer 413: these images are too large for this computer."""
-    return JSONResponse({"detail": TOO_LITTLE_MEMORY}, 413)
+    """Answer 413: these images are too large for what the server may take."""
+    return JSONResponse({"detail": _TOO_LITTLE_MEMORY}, 413)
 
 
-async def answer_unwritable(_request: Request, error: StorageError) -> JSONResponse:
+async def answer_gone(_request: Request, error: FileNotFoundError) -> JSONResponse:
+    """Answer 404: a scan was taken away since the case was looked for."""
+    _logger.info("Details:", exc_info=error)
+    return JSONResponse({"detail": "A scan is not there any more; ask /datastore/ for the list."}, 404)
+
+
+async def answer_unwritable(_request: Request, error: StorageError | OSError) -> JSONResponse:
     """Answer 507: what went wrong is not the client's business, nor are the server's paths."""
     _logger.error("A file could not be written.", exc_info=error)
     return JSONResponse({"detail": "The server cannot write to its disk; tell whoever runs it."}, 507)
@@ -124,20 +185,17 @@ ERRORS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any,
     MemoryError: answer_short_of_memory,
     FusionError: answer_error,
     StorageError: answer_unwritable,
+    OSError: answer_unwritable,
+    FileNotFoundError: answer_gone,
     MONAILabelException: answer_error,
     RequestValidationError: answer_invalid,
 }
 """What is answered to an error, by its class."""
 
 
-def _check_header(path: Path) -> None:
-    """Small files can hold huge images; the header says so before anything is unpacked."""
-    try:
-        declared = declared_size(path)
-    except FusionError as error:
-        raise HTTPException(415, str(error)) from error
-    if math.prod(declared.shape) > _MOST_VALUES:
-        raise HTTPException(413, f"An image may have {_MOST_VALUES >> 20} Mi values; this one has more.")
+async def _hang_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _sentences(errors: Sequence[Mapping[str, Any]]) -> str:

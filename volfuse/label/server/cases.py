@@ -2,26 +2,35 @@
 
 import shutil
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, File, Form, HTTPException, Query, Request, UploadFile
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, Response
 
-from volfuse.imaging import read_image
-from volfuse.label.cases import suffix_of
+from volfuse.fusion.options import FusionOptions
+from volfuse.label.cases import CaseFiles, suffix_of
 from volfuse.label.datastore import FINAL
+from volfuse.label.errors import Gone
+from volfuse.label.files import link_or_copy
 from volfuse.label.server.answers import (
     application,
     keep_upload,
+    lanes,
     read,
     reader_of,
     renew_lease,
     scratch_folder,
     send_file,
+    shown,
     store,
+    unless_hung_up,
 )
-from volfuse.label.server.parameters import Name, VerdictParameters
+from volfuse.label.server.fusing import fuse_case
+from volfuse.label.server.parameters import Name, ResultSuffix, VerdictParameters
+from volfuse.label.shown import fusion_id
 from volfuse.label.verdicts import Judgement
+from volfuse.models import Model
 
 router = APIRouter(prefix="/datastore", tags=["Datastore"])
 CaseName = Annotated[Name, Query()]
@@ -85,7 +94,7 @@ def verdicts(request: Request, image: CaseName) -> list[dict[str, Any]]:
 
 
 @router.put("/label", summary="Give a verdict")
-def give_verdict(
+async def give_verdict(
     request: Request,
     image: CaseName,
     params: Annotated[str, Form(max_length=10_000)],
@@ -94,30 +103,38 @@ def give_verdict(
 ) -> dict[str, Any]:
     """Store what a reader says of a fused image.
 
-    With the verdict goes the image the reader wants: the file that is sent, or else what the chosen model makes. A case
+    With the verdict goes the image the reader wants: the file that is sent, or the fused image with the id ``fusion``,
+    or else what was shown last of the chosen model, and if nothing was, what it makes with its usual options. A case
     that is skipped stays open to other readers; one that cannot be judged is proposed to nobody. When the answer comes,
     the verdict is on the disk.
     """
-    case = store(request).pair(image).name
+    pair = await run_in_threadpool(store(request).pair, image)
     given = read(VerdictParameters, params)
-    words = given.model_dump(exclude={"client_id"}) | {"reader": reader_of(request, given)}
+    words = given.model_dump(exclude={"client_id", "fusion"}) | {"reader": reader_of(request, given)}
     judgement = Judgement(**words)
     for model in filter(None, (judgement.model, judgement.preferred_model)):
         application(request).infer_task(model)
-    chosen = judgement.chosen_model
-    folder = scratch_folder(request)
+    chosen, add = judgement.chosen_model, store(request).verdicts.add
+    folder = await run_in_threadpool(scratch_folder, request)
     try:
         if chosen is None:
-            verdict = store(request).verdicts.add(case, judgement)
+            verdict = await run_in_threadpool(add, pair.name, judgement)
+        elif label is not None:
+            file = await run_in_threadpool(keep_upload, label, folder, "chosen")
+            are_pictures = await run_in_threadpool(lanes(request).memory.are_pictures, [file])
+            await unless_hung_up(
+                request, lanes(request).of(are_pictures).run(lambda worker: worker.check(file))
+            )
         else:
-            file = _chosen_image(request, case, chosen, label, folder)
-            verdict = store(request).verdicts.add(
-                case, judgement, suffix_of(file.name), lambda path: shutil.copyfile(file, path)
+            file = await _chosen_image(request, pair, chosen, given.fusion, folder)
+        if chosen is not None:
+            verdict = await run_in_threadpool(
+                add, pair.name, judgement, suffix_of(file.name), lambda partial: link_or_copy(file, partial)
             )
     finally:
-        shutil.rmtree(folder)
-    store(request).leases.end(case, judgement.reader)
-    return {"image": case, "label": case, "verdict": vars(verdict)}
+        shutil.rmtree(folder, ignore_errors=True)
+    await run_in_threadpool(store(request).leases.end, pair.name, judgement.reader)
+    return {"image": pair.name, "label": pair.name, "verdict": vars(verdict)}
 
 
 @router.api_route(
@@ -128,14 +145,33 @@ def refused(anything: str) -> Response:
     raise HTTPException(405, "The server takes verdicts, and changes or removes nothing.")
 
 
-def _chosen_image(request: Request, case: str, model: str, upload: UploadFile | None, folder: Path) -> Path:
-    if upload is not None:
-        file = keep_upload(upload, folder, "chosen")
-        read_image(file)  # raises a FusionError if it is no image
-        return file
-    result = application(request).infer({"model": model, "image": case})
-    made = Path(result["file"])
-    file = folder / made.name
-    shutil.move(made, file)
-    made.parent.rmdir()
+async def _chosen_image(
+    request: Request, pair: CaseFiles, model: str, fusion: str | None, folder: Path
+) -> Path:
+    """Return the fused image that the reader has seen, or make it.
+
+    Raises:
+        Gone: if the reader says which one, and it is not kept any more.
+    """
+    known = application(request).infer_task(model).model
+    suffix: str | None = ".nii.gz"
+    if fusion is None:
+        found = await run_in_threadpool(shown(request).last, pair, known)
+    else:
+        found = await run_in_threadpool(shown(request).find, pair, model, fusion)
+        suffix = await run_in_threadpool(_usual_suffix, pair, known, fusion)
+    if found is not None:
+        return found.file
+    if suffix is None:
+        raise Gone(
+            "The fused image that was judged is not kept any more; fuse the case again, and look at it."
+        )
+    work = fuse_case(request, pair, known, FusionOptions(), suffix, folder)
+    file, _ = await unless_hung_up(request, work)
     return file
+
+
+def _usual_suffix(pair: CaseFiles, model: Model, fusion: str) -> str | None:
+    """Return the suffix with which the usual options make a fused image again, if they made it."""
+    suffixes = get_args(ResultSuffix)
+    return next((each for each in suffixes if fusion_id(pair, model, FusionOptions(), each) == fusion), None)

@@ -1,20 +1,31 @@
 """Routes for blinded comparisons, and for how far readers agree."""
 
 import random
+import shutil
 from collections import Counter
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 from pydantic import Field
 
+from volfuse.fusion.options import FusionOptions
 from volfuse.label.agreement import agreement_on_comparisons, agreement_on_verdicts
 from volfuse.label.comparisons import Comparisons, Preferred, Side
 from volfuse.label.errors import NotFound
 from volfuse.label.scoring import QUICK_MODELS
-from volfuse.label.server.answers import application, reader_of, renew_lease, send_file, store
+from volfuse.label.server.answers import (
+    application,
+    reader_of,
+    renew_lease,
+    scratch_folder,
+    send_file,
+    store,
+    unless_hung_up,
+)
+from volfuse.label.server.fusing import fuse_case
 from volfuse.label.server.parameters import Name, ReaderParameters, Words
 
 router = APIRouter(tags=["Comparisons"])
@@ -65,13 +76,20 @@ def question(request: Request, comparison: ComparisonId) -> dict[str, str]:
 
 
 @router.get("/comparison/{comparison}/{side}", summary="Download one of the two images")
-def side(request: Request, comparison: ComparisonId, side: Side) -> FileResponse:
+async def side(request: Request, comparison: ComparisonId, side: Side) -> FileResponse:
     """Send the image on the left or on the right; nothing in it says which model made it."""
-    asked = _comparisons(request).question(comparison)
-    renew_lease(request, asked.case)
-    model = asked.left if side == "left" else asked.right
-    file = application(request).infer({"model": model, "image": asked.case})["file"]
-    return send_file(Path(file), f"{asked.case}_{side}.nii.gz", is_scratch=True)
+    asked = await run_in_threadpool(_comparisons(request).question, comparison)
+    await run_in_threadpool(renew_lease, request, asked.case)
+    pair = await run_in_threadpool(store(request).pair, asked.case)
+    model = application(request).infer_task(asked.left if side == "left" else asked.right).model
+    folder = await run_in_threadpool(scratch_folder, request)
+    try:
+        work = fuse_case(request, pair, model, FusionOptions(), ".nii.gz", folder)
+        file, _ = await unless_hung_up(request, work)
+        return send_file(file, f"{asked.case}_{side}.nii.gz", is_scratch=True)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 @router.post("/comparison/{comparison}", summary="Say which image is better")

@@ -4,12 +4,13 @@ from dataclasses import fields
 from typing import Any
 
 from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
 
 from volfuse.label.activelearning.finetuning import FineTuning
 from volfuse.label.rounds import Rounds
 from volfuse.label.server.answers import application, reader_of, store
 from volfuse.label.server.parameters import Name, SampleParameters, ScoringParameters, TrainParameters
-from volfuse.label.server.tasks import begin_task
+from volfuse.label.server.tasks import tasks_of
 from volfuse.label.training import training_split
 
 router = APIRouter(tags=["Learning"])
@@ -28,7 +29,7 @@ def next_case(request: Request, strategy: Name, params: SampleParameters | None 
 
 
 @router.post("/scoring/{method}", summary="Score all cases in the background")
-def score(
+async def score(
     request: Request, method: Name, params: ScoringParameters | None = None, run_sync: bool = False
 ) -> Any:
     """Fuse every case with some models and store a score for the strategies."""
@@ -36,17 +37,18 @@ def score(
     models = params.models if params else None
     for model in models or []:
         application(request).infer_task(model)
-    return begin_task("scoring", {"method": method, "models": models}, run_sync, enqueue=True)
+    work = {"method": method, "models": models}
+    return await tasks_of(request).begin("scoring", work, request if run_sync else None, enqueue=True)
 
 
 @router.post("/train/{model}", summary="Fine-tune a model on the reviewed cases in the background")
-def train(
+async def train(
     request: Request, model: Name, params: TrainParameters | None = None, run_sync: bool = False
 ) -> Any:
     """Begin a round of training; new weights are published only if the held-out cases come out better."""
     application(request).trainer(model)
-    Rounds(application(request).layout.rounds).check_idle()
-    training_split(store(request))
+    await run_in_threadpool(Rounds(application(request).layout.rounds).check_idle)
+    await run_in_threadpool(training_split, store(request))
     wanted = params or TrainParameters()
     names = {field.name for field in fields(FineTuning)}
     work = {
@@ -54,7 +56,7 @@ def train(
         "settings": wanted.model_dump(include=names),
         "reader": reader_of(request, wanted),
     }
-    return begin_task("train", work, run_sync)
+    return await tasks_of(request).begin("train", work, request if run_sync else None)
 
 
 @router.get("/rounds/", summary="Every round of training")

@@ -14,6 +14,7 @@ from volfuse.label.verdicts import WITHOUT_MODEL, Decision
 
 Name = Annotated[str, Field(pattern=rf"^{NAME}$", max_length=100)]
 """The name of a case, a model, a strategy or a tag."""
+ResultSuffix = Literal[".nii.gz", ".nrrd", ".mha"]
 Words = Annotated[str, Field(max_length=2000)]
 ReaderName = Annotated[str, Field(max_length=100)]
 SOURCES = 2
@@ -58,7 +59,7 @@ class Parameters(BaseModel):
 class ResultParameters(Parameters):
     """How a fused image is sent."""
 
-    result_extension: Literal[".nii.gz", ".nrrd", ".mha"] = ".nii.gz"
+    result_extension: ResultSuffix = ".nii.gz"
 
 
 def _schema(option: Option) -> tuple[Any, Any]:
@@ -116,9 +117,10 @@ class TrainParameters(ReaderParameters):
 
 
 class VerdictParameters(ReaderParameters):
-    """See ``volfuse.label.verdicts.Verdict``."""
+    """See ``volfuse.label.verdicts.Verdict``; ``fusion`` is the id of the image that was chosen."""
 
     verdict: Decision
+    fusion: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     model: Name | Literal[""] = ""
     preferred_model: Name | None = None
     rating: int | None = Field(default=None, ge=1, le=5)

@@ -10,14 +10,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, HTTPException, Request, UploadFile
 from pydantic import Field
 
+from volfuse.label.errors import NoRoom
+from volfuse.label.files import bytes_in, own, write_own
 from volfuse.label.records import read_record
 from volfuse.label.server.answers import keep_upload
 from volfuse.label.server.parameters import SOURCES
-from volfuse.storage import write_whole
 
 SECONDS = 3600
 """How long a session is kept after it was last used."""
 _MOST = 50
+_MOST_BYTES = 4
+"""Times the size of the largest request: what all sessions may keep together."""
 
 SessionId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
@@ -29,31 +32,36 @@ class Sessions:
 
     Args:
         folder: it is made with the first session.
+        upload_limit: bytes of one request.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, upload_limit: int) -> None:
         self._folder = folder
+        self._most_bytes = _MOST_BYTES * upload_limit
 
     def create(self, uploads: list[UploadFile]) -> dict[str, Any]:
         """Keep two uploads, the reference first.
 
         Raises:
             HTTPException: if there are not two, or too many sessions are open.
+            NoRoom: if the open sessions keep too much.
         """
         self.remove_expired()
         if len(uploads) != SOURCES:
             raise HTTPException(422, f"A session is two scans, the reference first; {len(uploads)} came.")
         if self._folder.is_dir() and len(list(self._folder.iterdir())) >= _MOST:
             raise HTTPException(429, "Too many sessions are open; end some.")
+        if bytes_in(self._folder) + sum(upload.size or 0 for upload in uploads) > self._most_bytes:
+            raise NoRoom("The open sessions keep as much as they may; end some.")
         name = uuid.uuid4().hex
         folder = self._folder / name
-        folder.mkdir(parents=True)
+        own(folder).mkdir(parents=True)
         try:
             files = [keep_upload(upload, folder, f"source_{n}").name for n, upload in enumerate(uploads)]
         except BaseException:
             shutil.rmtree(folder)
             raise
-        write_whole(folder / "session.json", json.dumps({"files": files}))
+        write_own(folder / "session.json", json.dumps({"files": files}))
         return {"session_id": name, "session_info": self.info(name)}
 
     def files(self, name: str) -> list[Path]:
