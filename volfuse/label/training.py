@@ -151,7 +151,7 @@ def training_split(datastore: PairedDatastore) -> tuple[list[Answer], list[str]]
 
 def _report(done: int, total: int, value: float) -> None:
     if done in (1, total) or done % max(1, total // _REPORTS) == 0:
-        report_progress(done, total, f"loss {value:.5f}")
+        report_progress(done, total, f"step {done}/{total}: loss {value:.5f}")
 
 
 def trainers() -> dict[str, TrainTask]:
