@@ -15,6 +15,8 @@ volfuse evaluate --pairs "$data" --split test --convention published -o build/re
 python benchmarks/volumes.py --data "$volumes" -o results \
     --models unionnet lightfusionnet maximum laplacian guided_filter
 
+python -m benchmarks.label_load --output results/label_load.csv
+
 cp build/results/reference/means.csv results/test_pairs.csv
 cp build/results/reference/lesion_summary.csv results/lesions.csv
 cp build/results/published/means.csv results/test_pairs_published.csv
