@@ -24,8 +24,9 @@ _OPEN_AT_ONCE = 20
 _FORM = "application/x-www-form-urlencoded"
 _AT_ONCE = 2
 """How many of the largest requests may be on their way together."""
-_FREE = 256 << 20
-"""Bytes of the disk that uploads leave free."""
+_SMALL = 1 << 20
+_FREE = 0.05
+"""The share of the disk that requests of more than a few bytes leave free, for verdicts."""
 
 
 class Guard:
@@ -59,7 +60,7 @@ class Guard:
             await refuse(send, 401, self._access.hint)
         elif (announced := self._announced(scope)) > self._most_bytes:
             await refuse(send, 413, self._too_large())
-        elif announced and shutil.disk_usage(self._disk).free < announced + _FREE:
+        elif announced > _SMALL and not self._has_room(announced):
             await refuse(
                 send, 507, "The disk of the server has no room for this request; tell whoever runs it."
             )
@@ -97,6 +98,10 @@ class Guard:
         scheme, _, given = _header(scope, b"authorization").partition(" ")
         scope["reader"] = self._access.reader(given) if scheme.lower() == "bearer" else None
         return scope["reader"] is not None
+
+    def _has_room(self, announced: int) -> bool:
+        disk = shutil.disk_usage(self._disk)
+        return disk.free - announced > _FREE * disk.total
 
     def _announced(self, scope: Message) -> int:
         text = _header(scope, b"content-length")

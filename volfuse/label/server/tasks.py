@@ -193,7 +193,8 @@ class Tasks:
             while not is_over:
                 is_over = process.is_over  # asked before its last lines are read
                 for line in process.receive():
-                    task.read(line.rstrip())
+                    # Where the studies folder is is not for clients.
+                    task.read(line.rstrip().replace(f"{self._layout.studies}/", ""))
                 await asyncio.sleep(0 if is_over else _BETWEEN_POLLS)
         finally:
             await asyncio.to_thread(process.kill)
