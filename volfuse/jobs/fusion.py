@@ -14,6 +14,7 @@ from monai.data import MetaTensor
 from volfuse.errors import FusionCancelled
 from volfuse.fusion.pipeline import FusionPipeline
 from volfuse.fusion.slabs import FusedCase, FusedImage, timed
+from volfuse.fusion.steps import plain_errors
 from volfuse.imaging import as_stored, read_image, slices_with_content, write_image
 from volfuse.jobs.messages import FusionRequest, JobEvent
 from volfuse.metrics import METRICS, find_metric
@@ -74,7 +75,8 @@ def run(
         fuse = (
             pipeline.fuse_case if request.metrics else pipeline.fuse_image
         )  # only metrics need the luminance
-        case = fuse(request.sources, request.options, Progress(report, job, "fuse"), should_stop)
+        with plain_errors():
+            case = fuse(request.sources, request.options, Progress(report, job, "fuse"), should_stop)
         seconds |= case.seconds
         with timed(seconds, "measure"):
             progress = Progress(report, job, "measure")
