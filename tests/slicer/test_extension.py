@@ -20,11 +20,15 @@ PART_OF_EXTENSION = {"SlicerFusionLib", "volfuse"}
 
 def setting(name: str) -> str:
     """Return a variable of the extension's CMakeLists.txt."""
-    return re.search(rf'^set\({name} "(.*)"\)$', (REPOSITORY / "CMakeLists.txt").read_text(encoding="utf-8"), re.MULTILINE)[1]
+    return re.search(
+        rf'^set\({name} "(.*)"\)$', (REPOSITORY / "CMakeLists.txt").read_text(encoding="utf-8"), re.MULTILINE
+    )[1]
 
 
 def extension_name() -> str:
-    return re.search(r"^project\((\w+)\)$", (REPOSITORY / "CMakeLists.txt").read_text(encoding="utf-8"), re.MULTILINE)[1]
+    return re.search(
+        r"^project\((\w+)\)$", (REPOSITORY / "CMakeLists.txt").read_text(encoding="utf-8"), re.MULTILINE
+    )[1]
 
 
 def scripts() -> list[Path]:
