@@ -107,7 +107,7 @@ class FusionInferer(Inferer):
         finally:
             if device != home:
                 _move(network, home)
-        if not torch.isfinite(fused).all():
+        if not torch.isfinite(torch.stack(torch.aminmax(fused))).all():  # one NaN makes both NaN
             raise FusionError(
                 "The network returned values that are not finite; its weights are damaged, "
                 "or mixed precision does not suit it."

@@ -82,20 +82,20 @@ class SplitLuminanced(SlabTransform):
     def _split(self, data: Data) -> Data:
         result = dict(data)
         sources = [result.pop(key) for key in self.keys]
-        image = empty_slices(len(sources), sources[0].shape[1:])
-        colors = []
-        for luminance, source, table in zip(image.split(1), sources, self.tables, strict=True):
-            values = source.as_tensor()
-            if values.shape[0] == 1 and table is None:
-                torch.clamp(values, 0, 1, out=luminance)
-                continue
-            values = values.clamp(0, 1)
-            color = rgb_to_ycbcr(values) if table is None else apply_table(values[0], table)
-            luminance.copy_(color[:1])
-            colors.append(color)
+        shape = sources[0].shape[1:]
+        image = empty_slices(len(sources), shape)
+        if any(source.shape[0] == 3 for source in sources) or any(table is not None for table in self.tables):
+            result["color"] = empty_slices(3, shape)
+        for number in range(shape[-1]):  # a slice lies in one piece, and its numbers stay in the cache
+            planes = [
+                _luminance_first(source.as_tensor()[..., number].clamp(0, 1), table)
+                for source, table in zip(sources, self.tables, strict=True)
+            ]
+            for luminance, plane in zip(image, planes, strict=True):
+                luminance[..., number] = plane[0]
+            if colors := [plane for plane in planes if plane.shape[0] == 3]:
+                result["color"][..., number] = combine_colors(colors)
         result["image"] = MetaTensor(image, meta=sources[0].meta | {"notes": notes_of(sources)})
-        if colors:
-            result["color"] = combine_colors(colors)
         return result
 
     def colored(self, data: Mapping[Hashable, MetaTensor]) -> list[Tensor]:
@@ -105,6 +105,13 @@ class SplitLuminanced(SlabTransform):
             values if table is None else apply_table(values[0], table)
             for values, table in zip(shown, self.colors, strict=True)
         ]
+
+
+def _luminance_first(values: Tensor, table: Tensor | None) -> Tensor:
+    """Return Y, Cb and Cr (3, ...) of colour (3, ...) or of what a table colours, else grey (1, ...) as it is."""
+    if table is not None:
+        return apply_table(values[0], table)
+    return rgb_to_ycbcr(values) if values.shape[0] == 3 else values
 
 
 class RestoreColord(MapTransform):

@@ -92,7 +92,9 @@ def write_nifti(image: StoredImage, path: Path) -> None:
     """
     voxels = image.voxels
     if voxels.ndim == 4:
-        voxels = np.ascontiguousarray(voxels).view(_RGB)[..., 0]
+        if voxels.strides[-1] != 1:
+            voxels = np.ascontiguousarray(voxels)
+        voxels = voxels.view(_RGB)[..., 0]
     if image.dimension == 2:
         voxels = voxels[:, :, 0]
     nifti = nibabel.Nifti1Image(voxels, None)
