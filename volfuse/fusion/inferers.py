@@ -83,7 +83,7 @@ class FusionInferer(Inferer):
         total, _, height, width = slices.shape
         fused = slices.new_empty(0)
         home = device = _device_of(network, slices)
-        batch_size = self.batch_size or (CPU_BATCH if device.type == "cpu" else GPU_BATCH)
+        batch_size = self.batch_size or default_batch(device)
         done = 0
         try:
             while done < total:
@@ -137,6 +137,11 @@ class FusionInferer(Inferer):
         cpu = torch.device("cpu")
         _move(network, cpu)
         return CPU_BATCH, cpu
+
+
+def default_batch(device: torch.device) -> int:
+    """Return how many slices are fused at a time where none is asked for."""
+    return CPU_BATCH if device.type == "cpu" else GPU_BATCH
 
 
 def _device_of(network: FusionNetwork, slices: Tensor) -> torch.device:

@@ -8,6 +8,7 @@ from monai.data import MetaTensor
 
 from volfuse.errors import FusionError
 from volfuse.fusion.contributions import WithContributions
+from volfuse.fusion.inferers import default_batch
 from volfuse.fusion.options import FusionOptions, listed
 from volfuse.fusion.slabs import FusedCase, FusedImage, WholeProgress, fuse_at_once, fuse_in_slabs
 from volfuse.fusion.steps import Steps, plain_errors
@@ -103,7 +104,8 @@ class FusionPipeline:
         steps = self.steps(len(sources), options, told, should_stop)
         if not steps.in_slabs:
             return fuse_at_once(steps, sources)
-        return fuse_in_slabs(steps, sources, options.batch_size, told, kept)
+        batch_size = options.batch_size or default_batch(self.device)
+        return fuse_in_slabs(steps, sources, batch_size, told, kept)
 
     def steps(
         self,

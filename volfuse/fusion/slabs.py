@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import cast
+from typing import Any, cast
 
 import torch
 from monai.data import MetaTensor
@@ -15,8 +15,9 @@ from volfuse.imaging import Source
 from volfuse.imaging.grid import Storage
 from volfuse.imaging.slabs import ORIGIN, empty_slices
 
-# Enough slices that those of any plane come in whole cache lines, and that a GPU fuses full batches.
-_SLICES = 32
+# A slab takes about 30 bytes a voxel. Fewer slices would be read in bits of cache lines where they are no rows of the
+# file; more of them than 32 gain nothing.
+_VOXELS, _FEWEST, _MOST = 1 << 21, 8, 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +73,12 @@ class _Result:
     kept: bool
     parts: dict[str, Storage] = field(default_factory=dict)
     luminance: dict[str, Tensor] = field(default_factory=dict)
+    meta: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def put(self, start: int, case: Case, returned: Tensor, levels: MetaTensor) -> None:
+        self.meta = {name: value for name, value in levels.meta.items() if name != ORIGIN}
+        self.notes = notes_of_case(case)
         parts = {"image": levels, "maps": returned[1:]}
         for name, part in parts.items():
             if part.shape[0]:
@@ -93,15 +98,13 @@ def fuse_in_slabs(
     progress: WholeProgress | None,
     kept: bool,
 ) -> FusedImage:
-    """Fuse images; a :class:`FusedCase` if the luminance is to be ``kept``."""
+    """Fuse images, with slices ``batch_size`` at a time; a :class:`FusedCase` if the luminance is to be ``kept``."""
     seconds: dict[str, float] = {}
     with timed(seconds, "prepare"):
         opened = steps.open(sources)
     result = _Result(opened.shape, kept)
     depth = opened.shape[-1]
-    length = -(-_SLICES // (batch_size or 1)) * (
-        batch_size or 1
-    )  # whole batches: their size shows in the last digit
+    length = slab_length(opened.shape, batch_size)
     for start in range(0, depth, length):
         if progress:
             progress.before, progress.total = start, depth
@@ -112,20 +115,27 @@ def fuse_in_slabs(
         with timed(seconds, "restore"):
             levels = steps.levels(case, returned[:1])
             result.put(start, case, returned, levels)
-    meta = {name: value for name, value in levels.meta.items() if name != ORIGIN}
+        del case, returned, levels  # or they would wait while the next ones are made
     maps = result.parts.get("maps")
     fused = FusedImage(
-        image=result.parts["image"].image(meta),
+        image=result.parts["image"].image(result.meta),
         seconds=seconds,
-        contributions=maps.image(meta) if maps else None,
-        notes=notes_of_case(case),
+        contributions=maps.image(result.meta) if maps else None,
+        notes=result.notes,
     )
     if not kept:
         return fused
     sources_seen, luminance = (
-        MetaTensor(result.luminance[name], meta=dict(meta)) for name in ("sources", "fused")
+        MetaTensor(result.luminance[name], meta=dict(result.meta)) for name in ("sources", "fused")
     )
     return FusedCase(**vars(fused), sources=sources_seen, fused=luminance)
+
+
+def slab_length(shape: tuple[int, int, int], batch_size: int) -> int:
+    """Return how many slices of a volume H, W, D make a slab: whole batches, whose size shows in the last digits."""
+    height, width, _ = shape
+    wanted = min(max(_VOXELS // (height * width), _FEWEST), _MOST)
+    return -(-wanted // batch_size) * batch_size
 
 
 def fuse_at_once(steps: Steps, sources: Sequence[Source]) -> FusedCase:

@@ -16,7 +16,7 @@ from tests.conftest import grid
 from volfuse.fusion import slabs
 from volfuse.fusion.options import FusionOptions
 from volfuse.fusion.pipeline import FusionPipeline
-from volfuse.fusion.slabs import FusedCase, fuse_at_once
+from volfuse.fusion.slabs import FusedCase, fuse_at_once, slab_length
 from volfuse.imaging import write_image
 
 Save = Callable[..., Path]
@@ -49,7 +49,7 @@ def test_slabs_of_any_length_give_the_voxels_of_the_whole(
     plane: str,
     colormaps: str | tuple[str, ...],
 ) -> None:
-    monkeypatch.setattr(slabs, "_SLICES", slices)
+    monkeypatch.setattr(slabs, "slab_length", lambda shape, batch_size: slices)
     options = FusionOptions(plane=plane, colormaps=colormaps)
     expected = at_once(pipeline, [mr_file, pet_file], options)
     case = pipeline.fuse_case([mr_file, pet_file], options)
@@ -78,7 +78,7 @@ def test_sources_on_any_grid_give_the_voxels_of_the_whole(
     shift: float,
 ) -> None:
     """Also where whole slabs see nothing of the second source, or it is of 8 bits or in colour."""
-    monkeypatch.setattr(slabs, "_SLICES", 3)
+    monkeypatch.setattr(slabs, "slab_length", lambda shape, batch_size: 3)
     chance = np.random.default_rng(0)
     affine = turned(degrees, (3.1, 2.3, 5.7), shift)
     grey = nibabel.Nifti1Image(chance.integers(-900, 900, (30, 41, 17)).astype(np.int16), affine)
@@ -94,7 +94,7 @@ def test_sources_on_any_grid_give_the_voxels_of_the_whole(
 def test_contributions_come_from_slabs_too(
     mr_file: Path, pet_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slabs, "_SLICES", 9)
+    monkeypatch.setattr(slabs, "slab_length", lambda shape, batch_size: 10)
     unionnet = FusionPipeline("unionnet", "cpu")
     options = FusionOptions(contributions=True, batch_size=2)
     fused = unionnet.fuse_image([mr_file, pet_file], options)
@@ -104,10 +104,17 @@ def test_contributions_come_from_slabs_too(
     assert_same(fused.image, expected.image)
 
 
+def test_slabs_are_small_and_of_whole_batches() -> None:
+    lengths = [
+        slab_length((size, size, 1000), batch) for size in (64, 256, 512, 2048) for batch in (1, 5, 32)
+    ]
+    assert lengths == [32, 35, 32, 32, 35, 32, 8, 10, 32, 8, 10, 32]
+
+
 def test_progress_counts_the_slices_of_the_volume(
     pipeline: FusionPipeline, mr_file: Path, pet_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slabs, "_SLICES", 7)
+    monkeypatch.setattr(slabs, "slab_length", lambda shape, batch_size: 7)
     told: list[tuple[int, int]] = []
     depth = pipeline.fuse([mr_file, pet_file], progress=lambda *slices: told.append(slices)).shape[-1]
     assert told == [(done, depth) for done in range(1, depth + 1)]
