@@ -38,7 +38,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--shape", nargs=3, type=int, default=(512, 512, 1000))
-    parser.add_argument("--suffix", default=".nii", help="of sources and result (default: .nii)")
+    parser.add_argument("--suffix", choices=(".nii", ".nii.gz"), default=".nii", help="of all three files")
     parser.add_argument("--folder", type=Path, help="where the files lie meanwhile")
     arguments = parser.parse_args()
     print(f"{'x'.join(map(str, arguments.shape))} int16, {arguments.suffix}\n")

@@ -15,9 +15,8 @@ from volfuse.imaging import Source
 from volfuse.imaging.grid import Storage
 from volfuse.imaging.slabs import ORIGIN, empty_slices
 
-# A slab takes about 30 bytes a voxel. Fewer slices would be read in bits of cache lines where they are no rows of the
-# file; more of them than 32 gain nothing.
-_VOXELS, _FEWEST, _MOST = 1 << 21, 8, 32
+# About 30 bytes a voxel; with more voxels in a slab it was slower, along any plane (benchmarks/intake.py).
+_VOXELS, _FEWEST, _MOST = 1 << 20, 4, 32
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,8 @@
 """The one chain from files to luminance and back, which every bundle names in its configurations.
 
 ``LoadSourcesd -> OrientSlicesd -> ApplyWindowsd -> MatchReferenced -> SplitLuminanced``, then the inferer, then
-``RestoreColord -> RestoreGridd -> SaveFusedd``.
+``RestoreColord -> RestoreGridd -> SaveFusedd``. What stands between orientation and storage works on some slices at a
+time just as well, see ``volfuse.imaging.slabs``.
 """
 
 from collections.abc import Sequence

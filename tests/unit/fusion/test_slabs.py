@@ -108,7 +108,7 @@ def test_slabs_are_small_and_of_whole_batches() -> None:
     lengths = [
         slab_length((size, size, 1000), batch) for size in (64, 256, 512, 2048) for batch in (1, 5, 32)
     ]
-    assert lengths == [32, 35, 32, 32, 35, 32, 8, 10, 32, 8, 10, 32]
+    assert lengths == [32, 35, 32, 16, 20, 32, 4, 5, 32, 4, 5, 32]
 
 
 def test_progress_counts_the_slices_of_the_volume(
