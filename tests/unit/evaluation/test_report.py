@@ -315,5 +315,5 @@ def test_notes_on_the_images_of_a_pair_are_told_once(tmp_path: Path, mr_file: Pa
     values = ValueFile(tmp_path / "values.csv", ["en"])
     notes += runner.run(measurements, values, lambda each: ["en"], runner.measure_metrics("reference"))
     assert notes == [
-        "volumes/1.nii.gz: 1.nii.gz is resampled onto the grid of 1.nii.gz and covers 95% of it."
+        "volumes/1.nii.gz: pet/1.nii.gz is resampled onto the grid of mr/1.nii.gz and covers 95% of it."
     ]
