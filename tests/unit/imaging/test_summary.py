@@ -45,7 +45,7 @@ def test_what_the_file_says_is_told() -> None:
         seen.frame_of_reference,
         seen.suv,
         seen.suv_reason,
-        seen.notes,
+        notes=seen.notes,
     )
     assert told == about and summarize(as_image(replace_about(image, suv=0.5))).suv == 0.5
 
