@@ -81,7 +81,7 @@ def elastix(reference: sitk.Image, second: sitk.Image, deformable: bool) -> Poin
             itk.transformix_pointset(
                 images[1], found, fixed_point_set_file_name=str(listed), output_directory=folder
             )
-            rows = (Path(folder) / "outputpoints.txt").read_text().splitlines()
+            rows = (Path(folder) / "outputpoints.txt").read_text(encoding="utf-8").splitlines()
         moved = [row.split("OutputPoint = [")[1].split("]")[0].split() for row in rows]
         return np.array(moved, dtype=float) * FLIP
 

@@ -46,7 +46,7 @@ def test_every_bundle_is_complete_and_agrees_with_itself(model: Bundle) -> None:
 
 
 def test_the_metadata_follow_the_specification(bundle: Bundle) -> None:
-    schema = json.loads((Path(__file__).parent / "metadata.schema.json").read_text())
+    schema = json.loads((Path(__file__).parent / "metadata.schema.json").read_text(encoding="utf-8"))
     jsonschema.validate(bundle.metadata, schema)
     assert bundle.metadata["version"] in bundle.metadata["changelog"]
 
@@ -72,7 +72,9 @@ def test_every_network_can_train_for_what_is_measured(bundle: Bundle) -> None:
 def test_every_recipe_has_a_folder_of_its_own_beside_the_shipped_weights(bundle: Bundle) -> None:
     files = (bundle.root / "configs").glob("*.json")
     folders = [
-        json.loads(file.read_text()).get("output_dir", "") for file in files if file.stem != "inference"
+        json.loads(file.read_text(encoding="utf-8")).get("output_dir", "")
+        for file in files
+        if file.stem != "inference"
     ]
     named = [folder for folder in folders if folder]
     assert named and len(named) == len(set(named))
@@ -117,7 +119,7 @@ def test_training_lowers_the_loss_and_resumes(bundle: Bundle, pairs: Path, tmp_p
             "output_dir": str(tmp_path / "run"),
         }
         run(workflow(bundle, "train", ["train.json"], **overrides, **encoders, **crops))
-        return json.loads((tmp_path / "run" / "metrics.json").read_text())["epochs"]
+        return json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))["epochs"]
 
     before = train(10)
     assert len(before) == 10 and before[-1]["loss"] < 0.9 * before[0]["loss"]
@@ -131,9 +133,11 @@ def test_training_lowers_the_loss_and_resumes(bundle: Bundle, pairs: Path, tmp_p
 def test_evaluation_writes_one_row_per_image(bundle: Bundle, pairs: Path, tmp_path: Path) -> None:
     overrides = {"dataset_dir": str(pairs), "tasks": ["phantom"], "report_dir": str(tmp_path)}
     run(workflow(bundle, "train", ["train.json", "evaluate.json"], **overrides))
-    rows = (tmp_path / "Qabf_raw.csv").read_text().splitlines()
+    rows = (tmp_path / "Qabf_raw.csv").read_text(encoding="utf-8").splitlines()
     assert [row.split(",")[0] for row in rows] == ["filename", "phantom/8.png", "phantom/9.png"]
-    means = dict(row.split(",") for row in (tmp_path / "metrics.csv").read_text().splitlines())
+    means = dict(
+        row.split(",") for row in (tmp_path / "metrics.csv").read_text(encoding="utf-8").splitlines()
+    )
     assert 0 < float(means["Qabf"]) < 1 and float(means["SD"]) > 0
 
 
@@ -233,7 +237,7 @@ def test_two_processes_train_together(bundle: Bundle, pairs: Path, tmp_path: Pat
     )
     assert done.returncode == 0, done.stderr[-2000:]
     folder = tmp_path / "runs" / ("quality" if bundle.name == "unionnet" else "paper")
-    assert len(json.loads((folder / "metrics.json").read_text())["epochs"]) == 2
+    assert len(json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["epochs"]) == 2
     weights = torch.load(folder / "best.pt", weights_only=True)
     assert weights.keys() == torch.load(bundle.weights, weights_only=True).keys()
 

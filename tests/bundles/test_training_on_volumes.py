@@ -42,12 +42,12 @@ def train(bundle: Bundle, folder: Path, output: Path, **overrides: object) -> di
         run(workflow(bundle, "train", ["train.json", "volumes.json"], **options | overrides))
     except RuntimeError as error:
         raise plain_cause(error) or error from error
-    return json.loads((output / "metrics.json").read_text())
+    return json.loads((output / "metrics.json").read_text(encoding="utf-8"))
 
 
 def test_every_bundle_has_the_same_configuration(bundle: Bundle) -> None:
-    own = (bundle.root / "configs" / "volumes.json").read_text()
-    assert own == (bundles()["unionnet"].root / "configs" / "volumes.json").read_text()
+    own = (bundle.root / "configs" / "volumes.json").read_text(encoding="utf-8")
+    assert own == (bundles()["unionnet"].root / "configs" / "volumes.json").read_text(encoding="utf-8")
 
 
 def test_a_plain_folder_trains_from_given_weights_and_measures_whole_volumes(

@@ -86,7 +86,7 @@ def test_a_training_tells_what_it_does(
     train(PAPER, pairs, tmp_path, learning_rate=0.002)
     log = capsys.readouterr().out
     folder = tmp_path / "runs" / "paper"
-    record = json.loads((folder / "metrics.json").read_text())
+    record = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     assert [set(epoch) for epoch in record["epochs"]] == [{"epoch", "loss", "learning_rate", "Qabf"}] * 2
     best = max(record["epochs"], key=lambda epoch: epoch["Qabf"])
     assert (record["best"]["epoch"], record["best"]["Qabf"]) == (best["epoch"], best["Qabf"])
@@ -104,7 +104,7 @@ def test_a_training_tells_what_it_does(
 def test_a_training_ends_when_nothing_improves_and_keeps_best_and_last(pairs: Path, tmp_path: Path) -> None:
     start = str(BUNDLE.weights)
     train(PAPER, pairs, tmp_path, max_epochs=9, early_stop=2, start=start, learning_rate=0.02)
-    record = json.loads((tmp_path / "runs" / "paper" / "metrics.json").read_text())
+    record = json.loads((tmp_path / "runs" / "paper" / "metrics.json").read_text(encoding="utf-8"))
     assert record["best"]["epoch"] == 0 and [epoch["epoch"] for epoch in record["epochs"]] == [0, 1, 2]
     best, last = (weights(tmp_path / "runs" / "paper" / name) for name in ("best.pt", "last.pt"))
     assert torch.equal(best, weights(BUNDLE.weights)) and not torch.equal(best, last)
@@ -113,9 +113,9 @@ def test_a_training_ends_when_nothing_improves_and_keeps_best_and_last(pairs: Pa
 def test_a_training_goes_on_with_its_record(pairs: Path, tmp_path: Path) -> None:
     """Two and two epochs are four, except that crops are drawn anew."""
     train(PAPER, pairs, tmp_path)
-    before = json.loads((tmp_path / "runs" / "paper" / "metrics.json").read_text())
+    before = json.loads((tmp_path / "runs" / "paper" / "metrics.json").read_text(encoding="utf-8"))
     train(PAPER, pairs, tmp_path, max_epochs=4, val_interval=9)
-    after = json.loads((tmp_path / "runs" / "paper" / "metrics.json").read_text())
+    after = json.loads((tmp_path / "runs" / "paper" / "metrics.json").read_text(encoding="utf-8"))
     assert after["epochs"][:2] == before["epochs"] and [row["epoch"] for row in after["epochs"]] == [
         1,
         2,

@@ -61,5 +61,5 @@ def write_pairs(root: Path) -> None:
     """Write a data folder whose task is called ``pet_mri``, as in the pages."""
     write_phantom_pairs(root)
     (root / TASK).rename(root / "pet_mri")
-    splits = json.loads((root / "splits.json").read_text())
+    splits = json.loads((root / "splits.json").read_text(encoding="utf-8"))
     (root / "splits.json").write_text(json.dumps({"pet_mri": splits[TASK]}))

@@ -78,7 +78,7 @@ def test_comparisons_are_blind_and_say_who_answered(server: Server, readers: dic
     given = server.put("/datastore/label?image=case2", data={"params": words}, headers=first)
     assert given.json()["verdict"]["reader"] == "Dr. A"
     assert server.get("/auth/token/valid", headers=second).json() == {"username": "Dr. B"}
-    log = [json.loads(line) for line in Layout(server.studies).audit.read_text().splitlines()]
+    log = [json.loads(line) for line in Layout(server.studies).audit.read_text(encoding="utf-8").splitlines()]
     assert {line["reader"] for line in log} == {"Dr. A", "Dr. B"}
     assert (log[0]["reader"], log[0]["what"]) == ("Dr. A", "POST /comparison/?image=case0")
     assert [line["status"] for line in log if line["what"] == f"POST {address}"] == [200, 404]

@@ -17,7 +17,7 @@ def test_no_verdict_is_lost_and_weights_are_whole_after_kill_9(tmp_path: Path) -
     pytest.importorskip("monailabel", reason="the extra label is not installed")
     write_cases(tmp_path, 5)
     first = start(tmp_path)
-    held_out = json.loads((tmp_path / "fusion" / "hold_out.json").read_text())
+    held_out = json.loads((tmp_path / "fusion" / "hold_out.json").read_text(encoding="utf-8"))
     case = next(name for name in (f"case{number}" for number in range(5)) if name not in held_out)
     assert first.judge(case, '{"verdict": "accept", "model": "average"}').status_code == 200
     published = first.post("/train/lightfusionnet?run_sync=true", json={"steps": 4}).json()

@@ -105,7 +105,7 @@ def test_a_batch_goes_on_past_a_case_that_cannot_be_read(busy: Server) -> None:
 
 def test_no_process_outlives_a_server_that_is_killed(busy: Server) -> None:
     """In mid-fusion and mid-training; the next server says of the round that it was interrupted."""
-    held_out = json.loads((busy.studies / "fusion" / "hold_out.json").read_text())
+    held_out = json.loads((busy.studies / "fusion" / "hold_out.json").read_text(encoding="utf-8"))
     case = next(case for case in ("case0", "case1", "case2") if case not in held_out)
     assert busy.judge(case, '{"verdict": "accept", "model": "average"}').status_code == 200
     waiting = begin(busy, VOLUME)

@@ -35,7 +35,7 @@ def say(server: Server, case: str, **words: object) -> tuple[int, dict]:
 
 
 def test_readers_share_a_round_and_pass_over_what_they_cannot_read(round_of: Server) -> None:
-    held_out = json.loads((round_of.studies / "fusion" / "hold_out.json").read_text())
+    held_out = json.loads((round_of.studies / "fusion" / "hold_out.json").read_text(encoding="utf-8"))
     waiting = {f"case{number}" for number in range(6)} - set(held_out)
     given = {reader: sample(round_of, reader)[1]["id"] for reader in map(str, range(len(waiting)))}
     assert set(given.values()) == waiting
@@ -72,7 +72,7 @@ def test_readers_share_a_round_and_pass_over_what_they_cannot_read(round_of: Ser
 
 def test_a_damaged_file_gives_one_sentence_and_the_others_work(round_of: Server) -> None:
     home = round_of.studies / "fusion"
-    held_out = json.loads((home / "hold_out.json").read_text())
+    held_out = json.loads((home / "hold_out.json").read_text(encoding="utf-8"))
     case, other = sorted({f"case{number}" for number in range(1, 6)} - set(held_out))[:2]
     for name in (case, other):
         assert say(round_of, name, verdict="accept", model="average")[0] == 200

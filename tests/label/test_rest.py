@@ -168,7 +168,7 @@ def test_the_strategies_choose_by_what_the_scoring_stored(server: Server) -> Non
     for method in ("quality", "disagreement", "appearance"):
         done = server.post(f"/scoring/{method}?run_sync=true", json=words)
         assert done.json()["failed"] == {}
-    held_out = json.loads((server.studies / "fusion" / "hold_out.json").read_text())
+    held_out = json.loads((server.studies / "fusion" / "hold_out.json").read_text(encoding="utf-8"))
     objects = server.get("/datastore/?output=all").json()["objects"]
     info = {
         case: known["image"]["info"]
@@ -186,7 +186,7 @@ def test_the_strategies_choose_by_what_the_scoring_stored(server: Server) -> Non
 @pytest.mark.parametrize("strategy", ["random", "lowest_quality", "highest_disagreement", "diversity"])
 def test_every_strategy_names_an_open_case_and_says_why(server: Server, strategy: str) -> None:
     sample = server.post(f"/activelearning/{strategy}", json={"client_id": "a stock client"}).json()
-    held_out = json.loads((server.studies / "fusion" / "hold_out.json").read_text())
+    held_out = json.loads((server.studies / "fusion" / "hold_out.json").read_text(encoding="utf-8"))
     assert sample["id"] in {f"case{number}" for number in range(6)} - set(held_out)
     assert sample["reason"] and sample["name"] == f"{sample['id']}_mr.nii.gz" and "path" not in sample
 
@@ -272,7 +272,7 @@ def test_training_runs_in_a_process_and_publishes_only_what_is_better(server: Se
     better = min(rose.values()) >= 0 < max(rose.values())
     assert record["state"] == ("published" if better else "not better"), record
     assert record["reader"] == "Dr. B" and record["settings"]["steps"] == 6
-    held_out = json.loads((server.studies / "fusion" / "hold_out.json").read_text())
+    held_out = json.loads((server.studies / "fusion" / "hold_out.json").read_text(encoding="utf-8"))
     assert record["hold_out"] == held_out and not set(record["cases"]) & set(held_out)
     assert better, "the network never saw phantoms, so some steps on them must help"
     name = record["published_as"]

@@ -30,7 +30,7 @@ def test_a_function_writes_beside_the_file_under_its_suffixes(tmp_path: Path) ->
         assert partial.parent == path.parent and partial.name.endswith(".nii.gz") and not path.exists()
         partial.write_text("whole")
 
-    assert write_whole(path, write).read_text() == "whole"
+    assert write_whole(path, write).read_text(encoding="utf-8") == "whole"
 
 
 @pytest.mark.parametrize("failure", [OSError, RuntimeError, KeyboardInterrupt])
@@ -43,7 +43,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, failure: type[Ba
 
     with pytest.raises(KeyboardInterrupt if failure is KeyboardInterrupt else StorageError):
         write_whole(path, fail)
-    assert path.read_text() == "old" and files_in(tmp_path) == ["a.json"]
+    assert path.read_text(encoding="utf-8") == "old" and files_in(tmp_path) == ["a.json"]
 
 
 def test_what_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
@@ -62,11 +62,11 @@ def test_two_threads_that_write_one_file_do_not_disturb_each_other(tmp_path: Pat
     def write_often(writer: int) -> None:
         for number in range(300):
             write_whole(path, json.dumps([writer, number] * 500))
-            assert len(json.loads(path.read_text())) == 1000
+            assert len(json.loads(path.read_text(encoding="utf-8"))) == 1000
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(write_often, range(2)))
-    assert json.loads(path.read_text())[1] == 299
+    assert json.loads(path.read_text(encoding="utf-8"))[1] == 299
     assert files_in(tmp_path) == ["a.json"]
 
 

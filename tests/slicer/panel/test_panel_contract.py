@@ -45,7 +45,7 @@ def test_every_option_says_what_it_does(panel: FusionPanel) -> None:
 def test_every_widget_that_the_code_names_is_in_the_file() -> None:
     used = set()
     for path in (MODULE / "SlicerFusionLib").glob("*.py"):
-        used |= set(re.findall(r"\bui\.(\w+)", path.read_text()))
+        used |= set(re.findall(r"\bui\.(\w+)", path.read_text(encoding="utf-8")))
     assert used
     assert used <= set(WIDGETS)
 

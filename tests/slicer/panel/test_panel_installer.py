@@ -63,7 +63,7 @@ def test_slicer_5_12_installs_with_its_own_packaging(
     packaging = ModuleType("slicer.packaging")
     packaging.__spec__ = sys.__spec__
     calls = []
-    packaging.load_requirements = lambda path: Path(path).read_text().splitlines()[1:]
+    packaging.load_requirements = lambda path: Path(path).read_text(encoding="utf-8").splitlines()[1:]
     packaging.pip_ensure = lambda needed, **options: calls.append((needed, options))
     monkeypatch.setitem(sys.modules, "slicer.packaging", packaging)
     monkeypatch.setattr(slicer, "packaging", packaging, raising=False)

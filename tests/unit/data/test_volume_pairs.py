@@ -17,7 +17,7 @@ def test_slices_of_volumes_become_pairs_in_three_planes(
     pairs = paired_datalist(tmp_path, "mr_pet", "clean_train")
     assert len(pairs) == count > 0
     assert {pair["name"].split("_")[1] for pair in pairs} == {"axial", "coronal", "sagittal"}
-    assert "other" in json.loads((tmp_path / "splits.json").read_text())
+    assert "other" in json.loads((tmp_path / "splits.json").read_text(encoding="utf-8"))
     for pair in (pairs[0], pairs[-1]):
         first, second = (read_image(pair[key]) for key in ("source_0", "source_1"))
         assert first.shape == second.shape and first.shape[-1] == 1

@@ -91,31 +91,31 @@ def test_the_report_has_a_section_a_figure_and_every_lesion(report):
     }
     assert kept["average"] == 0.5 and kept["maximum"] != 0.5
     assert {row["transfer"] for row in rows if row["model"] == "average"} <= {"0.5", "nan"}
-    page = (folder / "index.html").read_text()
+    page = (folder / "index.html").read_text(encoding="utf-8")
     assert "<h2>Lesions kept</h2>" in page and "first scan" in page
-    assert "median share of their contrast" in (folder / "summary.md").read_text()
+    assert "median share of their contrast" in (folder / "summary.md").read_text(encoding="utf-8")
     assert (folder / "lesions_kept.png").is_file()
 
 
 def test_without_the_option_there_is_no_section(report):
     folder = report(lesions=False)
-    assert "Lesions kept" not in (folder / "index.html").read_text()
+    assert "Lesions kept" not in (folder / "index.html").read_text(encoding="utf-8")
     assert not list(folder.glob("lesion*"))
 
 
 def test_a_second_run_measures_only_what_is_new(report):
     path = report() / "lesions.csv"
-    marked = path.read_text().replace(",0.5\n", ",0.125\n", 1)
+    marked = path.read_text(encoding="utf-8").replace(",0.5\n", ",0.125\n", 1)
     path.write_text(marked)
     report()
-    assert path.read_text() == marked
+    assert path.read_text(encoding="utf-8") == marked
     report(models=("average", "maximum", "pca"))
-    assert path.read_text().count(",0.125\n") == 1 and len(read(path)) == 3 * 4 * 4
+    assert path.read_text(encoding="utf-8").count(",0.125\n") == 1 and len(read(path)) == 3 * 4 * 4
 
 
 def test_other_images_are_measured_again(report, pairs):
     path = report() / "lesions.csv"
-    path.write_text(path.read_text().replace(",0.5\n", ",0.125\n"))
+    path.write_text(path.read_text(encoding="utf-8").replace(",0.5\n", ",0.125\n"))
     for folder in ("mr", "pet"):
         files = sorted((pairs / "pet_mr" / "test" / folder).iterdir())
         files[0].write_bytes(files[1].read_bytes())

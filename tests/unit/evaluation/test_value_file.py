@@ -31,7 +31,7 @@ def test_values_of_another_origin_do_not_count_and_are_replaced(tmp_path: Path, 
     assert values.missing(new) == ["en"]
     values.add([new | {"en": "2.5"}])
     values.sort([new])
-    assert path.read_text().splitlines()[1:] == [",".join([*new.values(), "2.5"])]
+    assert path.read_text(encoding="utf-8").splitlines()[1:] == [",".join([*new.values(), "2.5"])]
 
 
 def test_another_metric_is_added_beside_those_there_are(tmp_path: Path) -> None:
@@ -54,14 +54,14 @@ def test_a_stop_at_any_byte_loses_no_more_than_the_line(tmp_path: Path) -> None:
         values = ValueFile(path, ["en"])
         complete = max(0, content[:length].count(b"\n") - 1)
         assert [values.values(each) for each in rows] == [[0.7134]] * complete + [None] * (3 - complete)
-        assert path.read_text().startswith(HEADER + ",en\n")
+        assert path.read_text(encoding="utf-8").startswith(HEADER + ",en\n")
 
 
 def test_rows_are_written_in_the_order_asked_for(tmp_path: Path) -> None:
     values = ValueFile(tmp_path / "values.csv", ["en"])
     values.add([row(pair) | {"en": "1"} for pair in ("3.png", "other.png", "1.png")])
     values.sort([row("1.png"), row("3.png")])
-    lines = (tmp_path / "values.csv").read_text().splitlines()
+    lines = (tmp_path / "values.csv").read_text(encoding="utf-8").splitlines()
     assert [line.split(",")[2] for line in lines[1:]] == ["1.png", "3.png", "other.png"]
 
 
@@ -70,7 +70,7 @@ def test_a_foreign_file_is_left_alone(tmp_path: Path) -> None:
     path.write_text("name,age\nx,3\n")
     with pytest.raises(FusionError, match="is not a table of `volfuse evaluate`"):
         ValueFile(path, ["en"])
-    assert path.read_text() == "name,age\nx,3\n"
+    assert path.read_text(encoding="utf-8") == "name,age\nx,3\n"
 
 
 def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:

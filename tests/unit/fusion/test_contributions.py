@@ -30,7 +30,7 @@ def unionnet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FusionPipeline:
         torch.nn.init.uniform_(refinement.predict.bias, -1, 1)
     root = tmp_path / "bundles" / "union"
     shutil.copytree(bundles()["lightfusionnet"].root, root)
-    config = json.loads((root / "configs" / "inference.json").read_text())
+    config = json.loads((root / "configs" / "inference.json").read_text(encoding="utf-8"))
     config["network_def"] = {"_target_": "volfuse.networks.UnionNet", **small}
     (root / "configs" / "inference.json").write_text(json.dumps(config))
     torch.save(network.state_dict(), root / "models" / "model.pt")

@@ -149,7 +149,7 @@ runpy.run_module("volfuse.jobs", run_name="__main__", alter_sys=True)
     with FusionWorker(environment=environment, arguments=("-c", chatter)) as worker:
         worker.submit(quick(worker))
         events = events_until(worker)
-        log = (worker.folder / "worker.log").read_text()
+        log = (worker.folder / "worker.log").read_text(encoding="utf-8")
     assert [event.kind for event in events] == ["started", *["progress"] * 20, "finished"]
     assert 'The worker printed: {"job": 1, "kind":' in caplog.text
     assert "stray" in log and '{"half' in log

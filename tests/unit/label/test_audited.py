@@ -44,7 +44,9 @@ def test_what_reads_scans_or_changes_something_is_logged(
 ) -> None:
     log = tmp_path / "audit.jsonl"
     assert [message.get("status") for message in ask(log, method, path)] == [204, None]
-    lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    lines = (
+        [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
+    )
     known = [(line["reader"], line["what"], line["status"]) for line in lines]
     assert known == ([("Dr. A", f"{method} {path}?image=a", 204)] if is_logged else [])
 

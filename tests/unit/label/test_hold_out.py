@@ -31,4 +31,4 @@ def test_a_damaged_list_is_not_drawn_anew(content: str, tmp_path: Path) -> None:
     file.write_text(content)
     with pytest.raises(Damaged, match="hold_out.json is damaged"):
         hold_out(file, ["a", "b"], ())
-    assert file.read_text() == content
+    assert file.read_text(encoding="utf-8") == content

@@ -31,7 +31,11 @@ def test_without_readers_the_one_token_counts_and_with_them_it_is_worth_nothing(
 def test_no_token_is_in_the_file_and_nobody_else_can_read_it(tmp_path: Path) -> None:
     file = tmp_path / "tokens.json"
     token = ReaderTokens(file).add("A")
-    assert token not in file.read_text() and len(token) == 43 and len(json.loads(file.read_text())["A"]) == 64
+    assert (
+        token not in file.read_text(encoding="utf-8")
+        and len(token) == 43
+        and len(json.loads(file.read_text(encoding="utf-8"))["A"]) == 64
+    )
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
@@ -71,7 +75,7 @@ def test_the_audit_log_only_grows(tmp_path: Path) -> None:
     file = tmp_path / "audit.jsonl"
     AuditLog(file).write("A", "PUT /x?y=1\n", 200)
     AuditLog(file).write("", "GET /z", 404)
-    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     assert [(line["reader"], line["what"], line["status"]) for line in lines] == [
         ("A", "PUT /x?y=1\n", 200),
         ("", "GET /z", 404),

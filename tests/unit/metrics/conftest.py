@@ -42,7 +42,7 @@ def read_json() -> Callable[[str], Any]:
         path = SHARED_DATA / name
         if not path.exists():
             pytest.skip(f"needs {name} of the shared data next to the checkout")
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
 
     return read
 

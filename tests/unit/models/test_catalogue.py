@@ -22,7 +22,7 @@ def test_models_are_chosen_by_how_many_images_they_fuse() -> None:
 
 def test_bundles_say_whether_their_network_can_tell_what_each_source_adds() -> None:
     for bundle in bundles().values():
-        inference = json.loads((bundle.root / "configs" / "inference.json").read_text())
+        inference = json.loads((bundle.root / "configs" / "inference.json").read_text(encoding="utf-8"))
         network = getattr(networks, inference["network_def"]["_target_"].rpartition(".")[2])
         assert bundle.has_contributions == hasattr(network, "contributions")
     assert bundles()["lightfusionnet"].has_contributions

@@ -88,6 +88,6 @@ def test_unionnet_is_tuned_with_the_lesions_of_its_training() -> None:
 
 def test_the_copy_keeps_the_metadata_but_the_weights(base: Bundle, tmp_path: Path) -> None:
     published = publish(base, changed(base, 0), {"round": 1}, 1, tmp_path)
-    copied = json.loads((published.root / "configs" / "metadata.json").read_text())
+    copied = json.loads((published.root / "configs" / "metadata.json").read_text(encoding="utf-8"))
     assert list(copied["weights"]) == ["model_round1.pt"]
     assert {**copied, "weights": None} == {**base.metadata, "weights": None}

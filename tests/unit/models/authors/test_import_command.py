@@ -16,7 +16,7 @@ from volfuse.models import bundles
 from volfuse.models.authors import bundle as importing
 from volfuse.models.packing import validate
 
-SCHEMA = json.loads((REPOSITORY / "tests" / "bundles" / "metadata.schema.json").read_text())
+SCHEMA = json.loads((REPOSITORY / "tests" / "bundles" / "metadata.schema.json").read_text(encoding="utf-8"))
 # Nobody here knows the authors' seeds and commits.
 SCHEMA["properties"]["weights"]["additionalProperties"]["required"] = [
     "sha256",
@@ -82,7 +82,7 @@ def test_imported_weights_are_a_model_that_fuses_and_says_where_it_comes_from(
     assert model.record["imported_from"] == [
         f"file {path.name}, SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in files
     ]
-    card = (model.root / "docs" / "README.md").read_text()
+    card = (model.root / "docs" / "README.md").read_text(encoding="utf-8")
     for text in (model.description, card, model.record["trained_on"]):
         assert "neither trained nor tested" in text
     assert "Not a medical device" in card and files[0].name in card
